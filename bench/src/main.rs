@@ -1,0 +1,3 @@
+//! Comparisons with peers.
+
+fn main() {}

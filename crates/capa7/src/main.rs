@@ -1,0 +1,3 @@
+//! The internet's application layer in one binary.
+
+fn main() {}

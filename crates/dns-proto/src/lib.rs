@@ -1,0 +1,2 @@
+//! DNS without sockets: names, messages, zones, answering, cache, iteration.
+#![forbid(unsafe_code)]

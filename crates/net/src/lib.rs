@@ -1,0 +1,1 @@
+//! The only door to network, clock, randomness and threads, real and virtual.

@@ -1,0 +1,2 @@
+//! The uppercase programs over UDP and TCP.
+#![forbid(unsafe_code)]

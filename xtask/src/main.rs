@@ -1,0 +1,3 @@
+//! The house's own chores: test, setup, tidy, bench, fuzz.
+
+fn main() {}
