@@ -1,6 +1,7 @@
 //! DNS without sockets: names, messages, zones, answering, cache, iteration.
 #![forbid(unsafe_code)]
 
+pub mod message;
 mod name;
 mod record_type;
 
