@@ -1,0 +1,146 @@
+//! Streams.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use capa7_dissect::Cause;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::capture::ConnectionId;
+use crate::{real, virtual_net};
+
+/// A welcoming socket (course K2).
+#[derive(Debug)]
+pub enum TcpListener {
+    /// Kernel.
+    Real(real::TcpListener),
+    /// In memory.
+    Virtual(virtual_net::TcpListener),
+}
+
+impl TcpListener {
+    /// Waits for the next client; the stream knows its peer.
+    ///
+    /// # Errors
+    /// As the kernel's: out of descriptors, closed.
+    pub async fn accept(&self) -> io::Result<TcpStream> {
+        match self {
+            Self::Real(listener) => listener.accept().await.map(TcpStream::Real),
+            Self::Virtual(listener) => listener.accept().await.map(TcpStream::Virtual),
+        }
+    }
+
+    /// The bound address.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        match self {
+            Self::Real(listener) => listener.local_addr(),
+            Self::Virtual(listener) => listener.local_addr(),
+        }
+    }
+}
+
+/// One connection's end.
+#[derive(Debug)]
+pub enum TcpStream {
+    /// Kernel.
+    Real(real::TcpStream),
+    /// In memory.
+    Virtual(virtual_net::TcpStream),
+}
+
+impl TcpStream {
+    /// The other end's address.
+    #[must_use]
+    pub fn peer_addr(&self) -> SocketAddr {
+        match self {
+            Self::Real(stream) => stream.peer_addr(),
+            Self::Virtual(stream) => stream.peer_addr(),
+        }
+    }
+
+    /// This end's address.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        match self {
+            Self::Real(stream) => stream.local_addr(),
+            Self::Virtual(stream) => stream.local_addr(),
+        }
+    }
+
+    /// The chunk that the last read came from.
+    #[must_use]
+    pub fn read_cause(&self) -> Cause {
+        match self {
+            Self::Real(stream) => stream.read_cause(),
+            Self::Virtual(stream) => stream.read_cause(),
+        }
+    }
+
+    /// The connection's number in the capture; none on a bare machine.
+    #[must_use]
+    pub fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Self::Real(stream) => stream.connection(),
+            Self::Virtual(stream) => stream.connection(),
+        }
+    }
+
+    /// Says whether the following writes are TLS records.
+    pub fn set_sealed(&mut self, sealed: bool) {
+        match self {
+            Self::Real(stream) => stream.set_sealed(sealed),
+            Self::Virtual(stream) => stream.set_sealed(sealed),
+        }
+    }
+
+    /// Says because of what the following writes happen.
+    pub fn set_write_cause(&mut self, cause: Cause) {
+        match self {
+            Self::Real(stream) => stream.set_write_cause(cause),
+            Self::Virtual(stream) => stream.set_write_cause(cause),
+        }
+    }
+}
+
+impl AsyncRead for TcpStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Real(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Virtual(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for TcpStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Real(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Virtual(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Real(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Virtual(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Real(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Virtual(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
