@@ -1,2 +1,15 @@
-//! DNS servers: authoritative, resolver; and the client side for other rooms.
+//! DNS servers and the client side for other rooms.
+//!
+//! ```text
+//!   capa7-dns-proto   names, messages, zones, answer, cache, iteration (pure)
+//!   ──────────────────────────────────────────────────────────────────────
+//!   this crate        sockets and timers around them, over net::Host
+//! ```
 #![forbid(unsafe_code)]
+
+mod connections;
+mod frames;
+mod stub;
+
+pub use connections::ConnectionLimits;
+pub use stub::{StubClient, StubError, StubOptions, StubReply};

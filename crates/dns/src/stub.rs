@@ -1,0 +1,275 @@
+//! The client side: ask one server one question and wait for its answer.
+//!
+//! ```text
+//!   query ──UDP──▶ server            again after a time-out, a new id and port
+//!         ◀── reply, TC ──           the reply did not fit
+//!   query ──TCP──▶ server            RFC 7766 §5
+//!         ◀── reply ─────
+//! ```
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use capa7_dissect::{Cause, Causes};
+use capa7_dns_proto::message::{Edns, Message, ParseError, Question};
+use capa7_dns_proto::{Name, RecordType};
+use capa7_net::Host;
+use rand::Rng as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::frames::{Frames, frame};
+
+/// How to ask.
+#[derive(Clone, Debug)]
+pub struct StubOptions {
+    /// RD: whether the server is asked to resolve (course D8).
+    pub recursion_desired: bool,
+    /// DO: whether signatures are wanted (RFC 3225).
+    pub dnssec: bool,
+    /// Octets that a reply by UDP may have; 0 asks without EDNS.
+    pub payload_octets: u16,
+    /// Ask by TCP from the start.
+    pub tcp: bool,
+    /// Datagrams sent before giving up.
+    pub tries: u32,
+    /// How long each try waits.
+    pub patience: Duration,
+}
+
+impl Default for StubOptions {
+    /// As a host's own stub: RD, EDNS with 1,232 octets, three tries of 2 s.
+    fn default() -> Self {
+        Self {
+            recursion_desired: true,
+            dnssec: false,
+            payload_octets: 1_232,
+            tcp: false,
+            tries: 3,
+            patience: Duration::from_secs(2),
+        }
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct StubReply {
+    /// The reply, decoded.
+    pub message: Message,
+    /// The reply as it came.
+    pub octets: Bytes,
+    /// From the first query to the reply.
+    pub took: Duration,
+    /// Whether the reply came by TCP.
+    pub tcp: bool,
+    /// The captured reply, cause of what follows.
+    pub cause: Cause,
+}
+
+/// Why there is no reply.
+#[derive(Debug, thiserror::Error)]
+pub enum StubError {
+    /// Every try ran out of time.
+    #[error("{server} did not answer in {tries} tries of {} s", patience.as_secs_f64())]
+    NoAnswer {
+        /// The server asked.
+        server: SocketAddr,
+        /// Datagrams sent.
+        tries: u32,
+        /// How long each waited.
+        patience: Duration,
+    },
+    /// The network refused.
+    #[error("cannot ask {server}: {error}")]
+    Network {
+        /// The server asked.
+        server: SocketAddr,
+        /// What the network said.
+        error: io::Error,
+    },
+    /// What came over the server's own connection is no DNS message.
+    #[error("{server} sent a malformed reply: {error}")]
+    Malformed {
+        /// The server asked.
+        server: SocketAddr,
+        /// Where it breaks the rules.
+        error: ParseError,
+    },
+    /// What came over the server's own connection answers another question.
+    #[error("{server} answered another question")]
+    Mismatch {
+        /// The server asked.
+        server: SocketAddr,
+    },
+}
+
+/// A stub resolver on a host (RFC 1034 §5.3.1): it asks one server and follows
+/// nothing by itself.
+#[derive(Clone, Debug)]
+pub struct StubClient {
+    host: Host,
+    server: SocketAddr,
+    options: StubOptions,
+}
+
+impl StubClient {
+    /// A client that asks `server` as a host's own stub does.
+    #[must_use]
+    pub fn new(host: Host, server: SocketAddr) -> Self {
+        Self { host, server, options: StubOptions::default() }
+    }
+
+    /// The same client with other options.
+    #[must_use]
+    pub fn with_options(mut self, options: StubOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Asks for the records of one type at one name.
+    ///
+    /// # Errors
+    /// [`StubError`]: no answer in time, refused by the network, or nonsense.
+    pub async fn query(
+        &self,
+        name: &Name,
+        rtype: RecordType,
+        cause: Cause,
+    ) -> Result<StubReply, StubError> {
+        let begin = self.host.now();
+        let question = Question::new(name.clone(), rtype);
+        let mut reply = if self.options.tcp {
+            self.ask_tcp(&question, cause).await?
+        } else {
+            let reply = self.ask_udp(&question, cause).await?;
+            // RFC 7766 §5: a truncated reply is asked for again by TCP.
+            if reply.message.header.tc {
+                self.ask_tcp(&question, reply.cause).await?
+            } else {
+                reply
+            }
+        };
+        reply.took = self.host.now().since(begin);
+        Ok(reply)
+    }
+
+    fn message(&self, id: u16, question: &Question) -> Message {
+        let mut query = Message::query(id, question.clone());
+        query.header.rd = self.options.recursion_desired;
+        if self.options.payload_octets > 0 || self.options.dnssec {
+            query.edns = Some(Edns {
+                payload_octets: self.options.payload_octets.max(512),
+                dnssec_ok: self.options.dnssec,
+                ..Edns::default()
+            });
+        }
+        query
+    }
+
+    async fn ask_udp(&self, question: &Question, cause: Cause) -> Result<StubReply, StubError> {
+        let server = self.server;
+        let network = |error| StubError::Network { server, error };
+        let mut rng = self.host.rng();
+        for _ in 0..self.options.tries.max(1) {
+            // A fresh id and source port for each datagram (RFC 5452 §9.2).
+            let query = self.message(rng.random(), question);
+            let octets = query.write().map_err(|error| network(io::Error::other(error)))?;
+            let socket = self.host.bind_udp(any_of(server)).map_err(network)?;
+            socket.send_to(octets, server, cause).await.map_err(network)?;
+            let wait = async {
+                loop {
+                    let datagram = socket.recv_from().await?;
+                    if datagram.from != server {
+                        continue;
+                    }
+                    if let Some(message) = reply_to(&query, &datagram.bytes) {
+                        return Ok(StubReply {
+                            message,
+                            octets: datagram.bytes,
+                            took: Duration::ZERO,
+                            tcp: false,
+                            cause: datagram.cause,
+                        });
+                    }
+                }
+            };
+            match self.host.timeout(self.options.patience, wait).await {
+                Ok(reply) => return reply.map_err(network),
+                Err(_elapsed) => {}
+            }
+        }
+        let StubOptions { tries, patience, .. } = self.options;
+        Err(StubError::NoAnswer { server, tries: tries.max(1), patience })
+    }
+
+    async fn ask_tcp(&self, question: &Question, cause: Cause) -> Result<StubReply, StubError> {
+        let server = self.server;
+        let patience = self.options.patience * self.options.tries.max(1);
+        match self.host.timeout(patience, self.exchange_tcp(question, cause)).await {
+            Ok(outcome) => outcome,
+            Err(_elapsed) => Err(StubError::NoAnswer { server, tries: 1, patience }),
+        }
+    }
+
+    async fn exchange_tcp(
+        &self,
+        question: &Question,
+        cause: Cause,
+    ) -> Result<StubReply, StubError> {
+        let server = self.server;
+        let network = |error| StubError::Network { server, error };
+        let query = self.message(self.host.rng().random(), question);
+        let octets = query.write().map_err(|error| network(io::Error::other(error)))?;
+        let framed = frame(&octets).ok_or_else(|| network(io::ErrorKind::InvalidInput.into()))?;
+        let mut stream = self.host.connect_tcp(server, cause).await.map_err(network)?;
+        stream.set_write_cause(cause);
+        stream.write_all(&framed).await.map_err(network)?;
+        let (mut frames, mut buffer) = (Frames::default(), vec![0; READ_OCTETS]);
+        loop {
+            if let Some(octets) = frames.next() {
+                let octets = Bytes::copy_from_slice(octets);
+                Message::parse(&octets).map_err(|error| StubError::Malformed { server, error })?;
+                let message = reply_to(&query, &octets).ok_or(StubError::Mismatch { server })?;
+                let (took, cause) = (Duration::ZERO, stream.read_cause());
+                return Ok(StubReply { message, octets, took, tcp: true, cause });
+            }
+            let count = stream.read(&mut buffer).await.map_err(network)?;
+            if count == 0 {
+                return Err(network(io::ErrorKind::UnexpectedEof.into()));
+            }
+            frames.push(buffer.get(..count).unwrap_or_default());
+        }
+    }
+}
+
+/// The reply, when `octets` are one to this very query: same id, same
+/// question (RFC 5452 §9.1). Anything else is as if it had not come.
+fn reply_to(query: &Message, octets: &[u8]) -> Option<Message> {
+    let reply = Message::parse(octets).ok()?;
+    let matches = reply.header.qr
+        && reply.header.id == query.header.id
+        && reply.header.opcode == query.header.opcode
+        // An error reply may leave the question out (RFC 1035 §4.1.1 asks for
+        // the header only when the question could not be read).
+        && (reply.questions == query.questions || reply.questions.is_empty());
+    matches.then_some(reply)
+}
+
+/// The unspecified address of the server's family, any port.
+pub(crate) fn any_of(server: SocketAddr) -> SocketAddr {
+    let address = match server.ip() {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    SocketAddr::new(address, 0)
+}
+
+impl From<&StubReply> for Causes {
+    fn from(reply: &StubReply) -> Self {
+        reply.cause.into()
+    }
+}
+
+/// What one read of a stream takes at most.
+const READ_OCTETS: usize = 16 * 1024;
