@@ -1,0 +1,39 @@
+//! The outside programs that tests, benchmarks and the lab's examples use.
+
+/// One outside program.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    /// The name by which it is run.
+    pub(crate) program: &'static str,
+    /// The Debian package that has it.
+    pub(crate) package: &'static str,
+    /// What it is for.
+    pub(crate) why: &'static str,
+}
+
+impl Peer {
+    /// Whether it is installed.
+    pub(crate) fn is_here(&self) -> bool {
+        capa7_peers::find(self.program).is_some()
+    }
+}
+
+/// Every peer, in the order in which a reader meets them.
+pub(crate) const PEERS: [Peer; 12] = [
+    peer("dig", "bind9-dnsutils", "stock queries against our name servers"),
+    peer("tshark", "tshark", "an independent reading of our captures"),
+    peer("python3", "python3", "student programs that run inside the lab"),
+    peer("nc", "netcat-openbsd", "protocols typed by hand"),
+    peer("curl", "curl", "a stock client of the page and of lab web sites"),
+    peer("setpriv", "util-linux", "sealed tests as an unprivileged user"),
+    peer("chromium", "chromium", "the page in a real browser"),
+    peer("node", "nodejs", "the page's tests and type check"),
+    peer("npm", "npm", "the packages of the page's tests"),
+    peer("knotd", "knot", "the name server that benchmarks compare with"),
+    peer("nsd", "nsd", "the name server that benchmarks compare with"),
+    peer("dnsperf", "dnsperf", "the load of benchmarks"),
+];
+
+const fn peer(program: &'static str, package: &'static str, why: &'static str) -> Peer {
+    Peer { program, package, why }
+}
