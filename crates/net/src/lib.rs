@@ -16,12 +16,17 @@
 //!   topology · links · faults · capture (shared)
 //! ```
 
+pub mod batch;
 pub mod capture;
+pub mod control;
 pub mod fault;
 pub mod host;
 pub mod link;
+pub mod loopback;
+pub mod namespace;
 pub mod network;
 pub mod note;
+pub mod startup;
 pub mod task;
 pub mod tcp;
 pub mod time;

@@ -150,8 +150,7 @@ impl Netlink {
         let (family, _) = family(address);
         // struct rtmsg: family, two prefix lengths, tos, table, protocol,
         // scope, type, flags.
-        let mut body =
-            vec![family, bits, 0, 0, table, libc::RTPROT_STATIC, scope, kind];
+        let mut body = vec![family, bits, 0, 0, table, libc::RTPROT_STATIC, scope, kind];
         body.extend_from_slice(&0_u32.to_ne_bytes());
         self.request(libc::RTM_NEWROUTE, CREATE | REPLACE, &body, |message| {
             if bits > 0 {

@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     User,
     /// The tree of files.
     Mount,
+    /// The machine's name.
+    Name,
 }
 
 impl Kind {
@@ -26,6 +28,7 @@ impl Kind {
             Self::Net => libc::CLONE_NEWNET,
             Self::User => libc::CLONE_NEWUSER,
             Self::Mount => libc::CLONE_NEWNS,
+            Self::Name => libc::CLONE_NEWUTS,
         }
     }
 }
@@ -135,13 +138,7 @@ fn set_option(
     let length = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(0);
     // SAFETY: the value is an int that outlives the call, its size is stated.
     check(unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            name,
-            std::ptr::from_ref(&value).cast(),
-            length,
-        )
+        libc::setsockopt(socket.as_raw_fd(), level, name, std::ptr::from_ref(&value).cast(), length)
     })
 }
 
@@ -178,6 +175,65 @@ pub(crate) fn adopt_received(raw: RawFd) -> Option<OwnedFd> {
     // SAFETY: the caller read the number from SCM_RIGHTS data, where the
     // kernel puts fresh descriptors that nobody else in the process knows.
     (raw >= 0).then(|| unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// recvmsg(2): bytes into `buffer`, control messages into `control`; says how
+/// many of each. Descriptors are closed at the next exec.
+pub(crate) fn receive_message(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    control: &mut [u8],
+) -> io::Result<(usize, usize)> {
+    let mut slice = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: msghdr is plain data for which all zeroes are a value.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut slice;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = control.len();
+    // SAFETY: both buffers are ours alone, outlive the call, and their lengths
+    // are stated.
+    let count =
+        unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+    let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+    Ok((count, message.msg_controllen))
+}
+
+/// Names the machine of the calling thread's namespace of names.
+pub(crate) fn set_machine_name(name: &str) -> io::Result<()> {
+    // SAFETY: the pointer and the length are those of one string.
+    check(unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) })
+}
+
+/// Runs `work` in a child process and returns what it says. Call it only from
+/// a process with one thread: the child is a copy of the calling thread alone,
+/// and locks that others hold would stay locked in it.
+pub(crate) fn in_child(work: impl FnOnce() -> Vec<u8>) -> io::Result<Vec<u8>> {
+    let (mut reader, mut writer) = io::pipe()?;
+    // SAFETY: with one thread, the child may go on like any program; it leaves
+    // through _exit, so that nothing of the parent's is cleaned up twice.
+    let child = unsafe { libc::fork() };
+    if child < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if child == 0 {
+        drop(reader);
+        let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        let wrote = said.map(|said| io::Write::write_all(&mut writer, &said).is_ok());
+        // SAFETY: _exit takes a number and does not return.
+        unsafe { libc::_exit(i32::from(wrote.is_err())) }
+    }
+    drop(writer);
+    let mut said = Vec::new();
+    let read = io::Read::read_to_end(&mut reader, &mut said);
+    let mut status = 0;
+    // SAFETY: the child is ours and nobody else waits for it; the status is an
+    // int that outlives the call.
+    let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    if waited < 0 || status != 0 {
+        return Err(io::Error::other("the child process broke"));
+    }
+    read.map(|_| said)
 }
 
 /// The user at the other end of a Unix socket.
@@ -281,6 +337,8 @@ mod tests {
         assert!(keep_over_exec(63).is_err(), "there is no capability 63");
         assert!(adopt_received(-1).is_none());
         assert!(unshare(&[]).is_ok(), "nothing to leave");
+        let long = "x".repeat(1000);
+        assert!(set_machine_name(&long).is_err(), "a name has at most 64 bytes");
     }
 
     #[test]

@@ -1,0 +1,173 @@
+//! The answering side.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use socket2::SockRef;
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::{Answer, ControlError, LINE_BYTES_MAX, folder, rights, socket_path};
+use crate::namespace::sys;
+
+/// Clients that are served at once; more wait to be accepted.
+const CLIENTS_MAX: usize = 64;
+/// Bytes taken from a client at once.
+const READ_BYTES: usize = 16 * 1024;
+
+/// A control socket that is open for clients. Its file goes away with it.
+#[derive(Debug)]
+pub struct Listener {
+    socket: UnixListener,
+    path: PathBuf,
+    name: String,
+    /// Held as long as we run: who has it may remove a stale socket.
+    _lock: File,
+}
+
+impl Listener {
+    /// Opens the control socket of a lab with this name. It may be opened
+    /// before the process enters its namespaces.
+    ///
+    /// # Errors
+    /// When a lab of that name runs, the name cannot be one, or the folder is
+    /// not usable.
+    pub fn open(name: &str) -> Result<Self, ControlError> {
+        Self::open_in(&folder()?, name)
+    }
+
+    pub(super) fn open_in(folder: &Path, name: &str) -> Result<Self, ControlError> {
+        let path = socket_path(folder, name)?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.with_extension("lock"))?;
+        if lock.try_lock().is_err() {
+            return Err(ControlError::Taken(name.to_owned()));
+        }
+        // With the lock in hand, a socket that is there was left behind.
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let socket = UnixListener::bind(&path)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket, path, name: name.to_owned(), _lock: lock })
+    }
+
+    /// The name under which clients find this socket.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Answers clients until the returned future is dropped. `handler` gets
+    /// each request, an object whose `do` is the verb, and says what the
+    /// answer is or, in words for a person, why there is none. A client waits
+    /// for itself alone.
+    ///
+    /// # Errors
+    /// When accepting fails for good.
+    pub async fn serve<F, A>(self, handler: F) -> io::Result<()>
+    where
+        F: Fn(Value) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Answer, String>> + Send + 'static,
+    {
+        let listener = tokio::net::UnixListener::from_std(self.socket.try_clone()?)?;
+        let handler = Arc::new(handler);
+        let places = Arc::new(Semaphore::new(CLIENTS_MAX));
+        let mut clients = JoinSet::new();
+        let (uid, _) = sys::who_am_i();
+        loop {
+            let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
+            let (stream, _) = listener.accept().await?;
+            while clients.try_join_next().is_some() {}
+            if sys::peer_user(stream.as_fd()).ok() != Some(uid) {
+                tracing::info!("another user's request was refused");
+                continue;
+            }
+            let handler = Arc::clone(&handler);
+            clients.spawn(async move {
+                let _place = place;
+                if let Err(error) = answer_client(&stream, &*handler).await {
+                    tracing::debug!(%error, "a control client went away");
+                }
+            });
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // The lock is still ours, so the socket is too.
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!(%error, "the control socket was gone already");
+        }
+    }
+}
+
+async fn answer_client<F, A>(stream: &UnixStream, handler: &F) -> io::Result<()>
+where
+    F: Fn(Value) -> A,
+    A: Future<Output = Result<Answer, String>>,
+{
+    let mut unread = Vec::new();
+    while let Some(line) = read_line(stream, &mut unread).await? {
+        let (value, descriptors) = match parse(&line) {
+            Ok(request) => match handler(request).await {
+                Ok(answer) => (json!({ "ok": answer.value }), answer.descriptors),
+                Err(why) => (json!({ "error": why }), Vec::new()),
+            },
+            Err(why) => (json!({ "error": why }), Vec::new()),
+        };
+        let mut text = value.to_string().into_bytes();
+        text.push(b'\n');
+        let mut beside: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+        let mut sent = 0;
+        while let Some(rest) = text.get(sent..).filter(|rest| !rest.is_empty()) {
+            let send = || rights::send(SockRef::from(stream), rest, &beside);
+            sent += stream.async_io(Interest::WRITABLE, send).await?;
+            beside.clear();
+        }
+    }
+    Ok(())
+}
+
+fn parse(line: &[u8]) -> Result<Value, String> {
+    let value: Value =
+        serde_json::from_slice(line).map_err(|error| format!("not a request: {error}"))?;
+    match value.get("do") {
+        Some(Value::String(_)) => Ok(value),
+        _ => Err("not a request: it has no verb in \"do\"".into()),
+    }
+}
+
+/// The next line without its end; none at the end of the stream.
+async fn read_line(stream: &UnixStream, unread: &mut Vec<u8>) -> io::Result<Option<Vec<u8>>> {
+    loop {
+        if let Some(end) = unread.iter().position(|byte| *byte == b'\n') {
+            let rest = unread.split_off(end + 1);
+            unread.pop();
+            return Ok(Some(std::mem::replace(unread, rest)));
+        }
+        if unread.len() > LINE_BYTES_MAX {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a request without an end"));
+        }
+        stream.readable().await?;
+        let mut chunk = [0; READ_BYTES];
+        match stream.try_read(&mut chunk) {
+            Ok(0) => return Ok(None),
+            Ok(count) => unread.extend(chunk.iter().take(count)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
