@@ -1,8 +1,8 @@
 //! `cargo xtask ledger`: fills the columns that the sources decide.
 //!
 //! A section that is cited and has no row gets one. The files and tests of every row
-//! are those that cite it. A section's state is `yes` when a test cites it, else
-//! `partial`, unless a person wrote what is left out, or `no` or `n/a`. The state of a
+//! are those that cite it. A section's state is `yes` when a source and a test cite it,
+//! else `partial`, unless a person wrote what is left out, or `no` or `n/a`. The state of a
 //! statement of the course is a person's.
 
 use std::collections::BTreeMap;
@@ -62,7 +62,11 @@ fn refreshed(rows: Vec<Row>, tree: &Tree) -> Vec<Row> {
         }
     }
     sections.iter_mut().for_each(|row| refresh_section(row, &cited, tree));
-    sections.retain(|row| !row.files.is_empty() || matches!(row.state.as_str(), "no" | "n/a"));
+    let cited_or_judged = |row: &Row| {
+        let cited = !row.files.is_empty() || !row.tests.is_empty();
+        cited || matches!(row.state.as_str(), "no" | "n/a")
+    };
+    sections.retain(cited_or_judged);
     sections.sort_by_cached_key(|row| sort_key(&row.id));
     course.extend(sections);
     course
@@ -90,7 +94,8 @@ fn refresh_section(row: &mut Row, cited: &BTreeMap<Cited, Places>, tree: &Tree) 
     row.tests = named(kept.iter().copied().chain(found));
     let judged = !row.wire_en.is_empty() || matches!(row.state.as_str(), "no" | "n/a");
     if !judged {
-        row.state = if row.tests.is_empty() { "partial" } else { "yes" }.to_owned();
+        let shown = !row.files.is_empty() && !row.tests.is_empty();
+        row.state = if shown { "yes" } else { "partial" }.to_owned();
     }
 }
 

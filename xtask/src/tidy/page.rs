@@ -10,11 +10,12 @@ use crate::source::Tree;
 const FOREIGN: [&str; 4] = ["sourceMappingURL=", "@license", "__webpack", "@preserve"];
 
 /// Places in HTML and CSS from which a browser fetches at once.
-const FETCHES: [&str; 6] = [
+const FETCHES: [&str; 7] = [
     "src=\"http",
     "src='http",
     "src=\"//",
-    "@import",
+    "@import url",
+    "@import \"",
     "url(http",
     "rel=\"stylesheet\" href=\"http",
 ];
