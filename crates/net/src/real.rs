@@ -1,185 +1,424 @@
-//! Kernel sockets on tokio, bare or shaped and tapped.
+//! Kernel sockets on tokio: bare on a machine that serves, shaped and tapped in
+//! a lab.
+//!
+//! ```text
+//!   Host ── bind, listen, connect ──▶ Core ─┬─ bare ──────────────▶ kernel
+//!                                           └─ lab: record, faults,
+//!                                              links (wheel) ─────▶ kernel
+//! ```
+//!
+//! In a lab all hosts live in one process. What one sends to another is shaped
+//! at the sending socket and then handed to the kernel, which carries it to the
+//! receiving socket at once.
 
-use std::future::{Future, pending};
+mod bare;
+mod clock;
+mod in_flight;
+mod tap;
+mod task;
+mod wheel;
+
+use std::future::Future;
 use std::io;
-use std::marker::PhantomData;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use capa7_dissect::{Cause, Causes, Room};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::runtime::Handle;
 
-use crate::capture::ConnectionId;
+use crate::capture::{Capture, ConnectionId};
 use crate::host::Host;
-use crate::task::TaskEnded;
+use crate::loopback::{self, LowPorts};
+use crate::network::{Engine, Network, NetworkConfig, Shared};
+use crate::startup::{TcpDoor, UdpDoor};
 use crate::time::{Time, UnixTime};
+use crate::topology::HostConfig;
 use crate::udp::Datagram;
 
-fn unsupported<T>() -> io::Result<T> {
-    Err(io::ErrorKind::Unsupported.into())
+pub(crate) use clock::Clock;
+use task::Detached;
+pub(crate) use task::Task;
+
+/// A wait of a real program.
+pub(crate) type Sleep = tokio::time::Sleep;
+
+/// Where a real network's sockets are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// In a network namespace of the process, on the hosts' true addresses.
+    Sealed,
+    /// On addresses in 127.0.0.0/8.
+    Loopback(LowPorts),
+    /// On the machine as it is: one host, no shaping.
+    Machine,
 }
 
-pub(crate) fn machine(_room: Room) -> Host {
-    unreachable!("real networks are not built yet")
-}
-
+/// A real network.
 #[derive(Debug)]
-pub(crate) struct Core;
+pub(crate) struct Core {
+    shared: Arc<Shared>,
+    mode: Mode,
+    clock: Clock,
+    runtime: Handle,
+    detached: Detached,
+}
 
+/// The name of the only host of a bare machine.
+const MACHINE_NAME: &str = "localhost";
+
+/// See [`Host::machine`].
+pub(crate) fn machine(room: Room) -> Host {
+    let network = open(NetworkConfig::default(), Mode::Machine);
+    network.capture().set_on(false);
+    let unspecified = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+    let config = HostConfig {
+        name: MACHINE_NAME.to_owned(),
+        addresses: unspecified.to_vec(),
+        ..HostConfig::default()
+    };
+    let host = network.add_host(config).expect("the first host's name is free");
+    host.in_room(room)
+}
+
+fn open(config: NetworkConfig, mode: Mode) -> Network {
+    let shared = Arc::new(Shared::new(config));
+    let core = Core {
+        shared: Arc::clone(&shared),
+        mode,
+        clock: Clock::start(),
+        runtime: Handle::current(),
+        detached: Detached::default(),
+    };
+    Network::new(shared, Engine::Real(Arc::new(core)))
+}
+
+/// Real networks.
+impl Network {
+    /// A lab on kernel sockets at its hosts' true addresses: for a process that
+    /// entered a network namespace of its own ([`crate::namespace`]).
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn sealed(config: NetworkConfig) -> Self {
+        open(config, Mode::Sealed)
+    }
+
+    /// A lab on kernel sockets whose hosts have addresses in 127.0.0.0/8. It
+    /// neither binds nor dials any other.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn loopback(config: NetworkConfig, low_ports: LowPorts) -> Self {
+        open(config, Mode::Loopback(low_ports))
+    }
+
+    /// Where the machine has one of a real network's addresses: elsewhere only
+    /// for the low ports of a loopback network.
+    #[must_use]
+    pub fn on_machine(&self, addr: SocketAddr) -> SocketAddr {
+        match self.engine() {
+            Engine::Real(core) => core.to_machine(addr),
+            Engine::Virtual(_) => addr,
+        }
+    }
+
+    /// Ends the detached tasks of a real network. What is on its way is lost
+    /// when the last handle goes.
+    pub fn end_tasks(&self) {
+        if let Engine::Real(core) = self.engine() {
+            core.detached.abort_all();
+        }
+    }
+}
+
+/// Listeners that were opened before the runtime.
+impl Host {
+    /// Makes a socket of a listener that was opened at start-up. It leads
+    /// outside: a lab neither shapes nor records it.
+    ///
+    /// # Errors
+    /// `Unsupported` in a virtual network, which has no kernel sockets.
+    pub fn adopt(&self, door: TcpDoor) -> io::Result<crate::TcpListener> {
+        let network = self.network();
+        let Engine::Real(core) = network.engine() else { return Err(virtual_has_none()) };
+        let listener = bare::TcpListener::new(core, self.room(), door.0)?;
+        Ok(crate::TcpListener::Real(TcpListener::Bare(listener)))
+    }
+
+    /// Makes a socket of one that was bound at start-up, as [`Host::adopt`].
+    ///
+    /// # Errors
+    /// `Unsupported` in a virtual network, which has no kernel sockets.
+    pub fn adopt_udp(&self, door: UdpDoor) -> io::Result<crate::UdpSocket> {
+        let network = self.network();
+        let Engine::Real(core) = network.engine() else { return Err(virtual_has_none()) };
+        let socket = bare::UdpSocket::new(core, self.room(), door.0)?;
+        Ok(crate::UdpSocket::Real(UdpSocket::Bare(socket)))
+    }
+}
+
+fn virtual_has_none() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "a virtual network has no kernel sockets")
+}
+
+/// Sockets.
 impl Core {
-    pub(crate) fn bind_udp(&self, _host: &Host, _at: SocketAddr) -> io::Result<UdpSocket> {
-        unsupported()
+    pub(crate) fn bind_udp(self: &Arc<Self>, host: &Host, at: SocketAddr) -> io::Result<UdpSocket> {
+        match self.mode {
+            Mode::Machine => {
+                bare::UdpSocket::new(self, host.room(), bare::bind_udp(at)?).map(UdpSocket::Bare)
+            }
+            Mode::Sealed | Mode::Loopback(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
-    pub(crate) fn listen_tcp(&self, _host: &Host, _at: SocketAddr) -> io::Result<TcpListener> {
-        unsupported()
+
+    pub(crate) fn listen_tcp(
+        self: &Arc<Self>,
+        host: &Host,
+        at: SocketAddr,
+    ) -> io::Result<TcpListener> {
+        match self.mode {
+            Mode::Machine => bare::TcpListener::new(self, host.room(), bare::listen_tcp(at)?)
+                .map(TcpListener::Bare),
+            Mode::Sealed | Mode::Loopback(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
+
     pub(crate) async fn connect_tcp(
-        &self,
-        _host: &Host,
-        _from: IpAddr,
-        _to: SocketAddr,
+        self: &Arc<Self>,
+        host: &Host,
+        from: IpAddr,
+        to: SocketAddr,
         _cause: Cause,
     ) -> io::Result<TcpStream> {
-        pending::<()>().await;
-        unsupported()
+        match self.mode {
+            Mode::Machine => {
+                bare::TcpStream::connect(self, host.room(), from, to).await.map(TcpStream::Bare)
+            }
+            Mode::Sealed | Mode::Loopback(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
+}
+
+/// Clocks, tasks and what the sockets ask for.
+impl Core {
     pub(crate) fn now(&self) -> Time {
-        Time::ZERO
+        self.clock.now()
     }
+
+    #[expect(clippy::unused_self, reason = "the virtual clock needs its network")]
     pub(crate) fn wall_clock(&self) -> UnixTime {
-        UnixTime(0)
+        Clock::wall()
     }
-    pub(crate) fn sleep_until(&self, _at: Time) -> Sleep {
-        Sleep
+
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    pub(crate) fn sleep_until(&self, at: Time) -> Sleep {
+        let _context = self.runtime.enter();
+        tokio::time::sleep_until(self.clock.instant(at).into())
     }
-    pub(crate) fn spawn<F, T>(&self, _host: &Host, _name: &'static str, _work: F) -> Task<T>
+
+    pub(crate) fn spawn<F, T>(&self, _host: &Host, _name: &'static str, work: F) -> Task<T>
     where
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        Task(PhantomData)
+        Task::spawn(&self.runtime, self.detached.clone(), work)
     }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
     pub(crate) async fn blocking<F, T>(&self, work: F) -> T
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        std::future::ready(()).await;
-        work()
+        match self.runtime.spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
     }
-    pub(crate) fn worker<F, W>(&self, _host: &Host, _name: &'static str, _work: F) -> Task<()>
+
+    pub(crate) fn worker<F, W>(&self, _host: &Host, name: &'static str, work: F) -> Task<()>
     where
         F: FnOnce() -> W + Send + 'static,
         W: Future<Output = ()> + Send + 'static,
     {
-        Task(PhantomData)
+        Task::worker(&self.runtime, self.detached.clone(), name, work)
+            .expect("the system grants a thread per worker")
     }
-}
 
-/// A wait.
-#[derive(Debug)]
-pub struct Sleep;
-
-impl Future for Sleep {
-    type Output = ();
-    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<()> {
-        Poll::Pending
+    fn runtime(&self) -> &Handle {
+        &self.runtime
     }
-}
 
-/// A task.
-#[derive(Debug)]
-pub struct Task<T>(PhantomData<fn() -> T>);
-
-impl<T> Task<T> {
-    pub(crate) fn abort(&self) {}
-    pub(crate) fn detach(self) {}
-    pub(crate) fn is_finished(&self) -> bool {
-        true
+    fn capture(&self) -> &Capture {
+        &self.shared.capture
     }
-}
 
-impl<T> Future for Task<T> {
-    type Output = Result<T, TaskEnded>;
-    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(Err(TaskEnded))
+    /// Whether bare sockets are recorded: on a machine, while someone watches.
+    /// In a lab they lead outside, which is not its business.
+    fn records_bare(&self) -> bool {
+        self.mode == Mode::Machine && self.capture().is_on()
+    }
+
+    fn to_machine(&self, addr: SocketAddr) -> SocketAddr {
+        match self.mode {
+            Mode::Loopback(low_ports) => low_ports.to_machine(addr),
+            Mode::Sealed | Mode::Machine => addr,
+        }
+    }
+
+    fn from_machine(&self, addr: SocketAddr) -> SocketAddr {
+        match self.mode {
+            Mode::Loopback(low_ports) => low_ports.from_machine(addr),
+            Mode::Sealed | Mode::Machine => addr,
+        }
+    }
+
+    /// Whether an address may be bound or dialled at all.
+    fn permit(&self, address: IpAddr) -> io::Result<()> {
+        match self.mode {
+            Mode::Loopback(_) => loopback::permit(address),
+            Mode::Sealed | Mode::Machine => Ok(()),
+        }
     }
 }
 
 /// A datagram socket.
 #[derive(Debug)]
-pub struct UdpSocket(SocketAddr);
+pub enum UdpSocket {
+    /// Without shaping.
+    Bare(bare::UdpSocket),
+}
 
 impl UdpSocket {
-    pub(crate) async fn send_to(&self, _: Bytes, _: SocketAddr, _: Causes) -> io::Result<Cause> {
-        pending().await
+    pub(crate) async fn send_to(
+        &self,
+        bytes: Bytes,
+        to: SocketAddr,
+        causes: Causes,
+    ) -> io::Result<Cause> {
+        match self {
+            Self::Bare(socket) => socket.send_to(bytes, to, causes).await,
+        }
     }
+
     pub(crate) async fn recv_from(&self) -> io::Result<Datagram> {
-        pending().await
+        match self {
+            Self::Bare(socket) => socket.recv_from().await,
+        }
     }
+
     pub(crate) fn local_addr(&self) -> SocketAddr {
-        self.0
+        match self {
+            Self::Bare(socket) => socket.local_addr(),
+        }
     }
 }
 
 /// A listener.
 #[derive(Debug)]
-pub struct TcpListener(SocketAddr);
+pub enum TcpListener {
+    /// Without shaping.
+    Bare(bare::TcpListener),
+}
 
 impl TcpListener {
     pub(crate) async fn accept(&self) -> io::Result<TcpStream> {
-        pending().await
+        match self {
+            Self::Bare(listener) => listener.accept().await.map(TcpStream::Bare),
+        }
     }
+
     pub(crate) fn local_addr(&self) -> SocketAddr {
-        self.0
+        match self {
+            Self::Bare(listener) => listener.local_addr(),
+        }
     }
 }
 
-/// A stream.
+/// One end of a connection.
 #[derive(Debug)]
-pub struct TcpStream(SocketAddr);
+pub enum TcpStream {
+    /// Without shaping.
+    Bare(bare::TcpStream),
+}
 
 impl TcpStream {
+    const fn tap(&self) -> &tap::Tap {
+        match self {
+            Self::Bare(stream) => stream.tap(),
+        }
+    }
+
+    const fn tap_mut(&mut self) -> &mut tap::Tap {
+        match self {
+            Self::Bare(stream) => stream.tap_mut(),
+        }
+    }
+
     pub(crate) fn peer_addr(&self) -> SocketAddr {
-        self.0
+        self.tap().ends().peer
     }
+
     pub(crate) fn local_addr(&self) -> SocketAddr {
-        self.0
+        self.tap().ends().local
     }
+
     pub(crate) fn read_cause(&self) -> Cause {
-        Cause::NONE
+        self.tap().read_cause
     }
-    pub(crate) fn set_write_cause(&mut self, _cause: Cause) {}
-    pub(crate) fn set_sealed(&mut self, _sealed: bool) {}
+
+    pub(crate) fn set_write_cause(&mut self, cause: Cause) {
+        self.tap_mut().write_cause = cause;
+    }
+
+    pub(crate) fn set_sealed(&mut self, sealed: bool) {
+        self.tap_mut().set_sealed(sealed);
+    }
+
     pub(crate) fn connection(&self) -> Option<ConnectionId> {
-        None
+        self.tap().connection()
     }
 }
 
 impl AsyncRead for TcpStream {
     fn poll_read(
         self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-        _buf: &mut ReadBuf<'_>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Poll::Ready(unsupported())
+        match self.get_mut() {
+            Self::Bare(stream) => stream.poll_read(cx, buf),
+        }
     }
 }
 
 impl AsyncWrite for TcpStream {
     fn poll_write(
         self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-        _buf: &[u8],
+        cx: &mut Context<'_>,
+        buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Poll::Ready(unsupported())
+        match self.get_mut() {
+            Self::Bare(stream) => stream.poll_write(cx, buf),
+        }
     }
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Bare(stream) => stream.poll_flush(cx),
+        }
     }
-    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Bare(stream) => stream.poll_shutdown(cx),
+        }
     }
 }

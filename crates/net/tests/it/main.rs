@@ -1,0 +1,3 @@
+//! The door, seen from the programs that go through it.
+
+mod machine;
