@@ -1,10 +1,10 @@
 //! The page: its types checked by the TypeScript compiler, and its tests in a real
 //! browser.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::Settings;
 use super::skip_log::SkipLog;
@@ -14,8 +14,9 @@ use crate::{setup, shell};
 /// Where the type check's settings are; the first that exists counts.
 const TYPE_SETTINGS: [&str; 2] = ["web/jsconfig.json", "web/tsconfig.json"];
 
-/// How the name of a browser test's file ends.
-const TEST_ENDS: [&str; 2] = [".test.mjs", ".test.js"];
+/// The program that runs the browser tests; its last line is
+/// `N passed, N failed, N skipped`.
+const RUNNER: &str = "web-tests/run.mjs";
 
 /// Checks the JSDoc types of the page's modules.
 pub(crate) fn types(settings: &Settings) -> Result<Tally> {
@@ -31,11 +32,11 @@ pub(crate) fn types(settings: &Settings) -> Result<Tally> {
     Ok(Tally::of(shell::succeeds(&mut tsc)?))
 }
 
-/// Runs the browser tests with node's own test runner.
+/// Runs the browser tests against the binary that the tests' stage built.
 pub(crate) fn pages(settings: &Settings) -> Result<Tally> {
-    let files = test_files(&shell::root().join("web-tests"))?;
-    if files.is_empty() {
-        return Ok(not_there("web-tests/*.test.mjs"));
+    let root = shell::root();
+    if !root.join(RUNNER).exists() {
+        return Ok(not_there(RUNNER));
     }
     let Some(chromium) = capa7_peers::find("chromium") else {
         return Ok(Tally::missing("chromium", settings.strict));
@@ -43,18 +44,22 @@ pub(crate) fn pages(settings: &Settings) -> Result<Tally> {
     let Some(node) = ready(settings)? else { return Ok(missing_npm(settings)) };
     let log = SkipLog::create(&settings.target.join("xtask"))?;
     let mut command = shell::command(node);
-    command.args(["--test", "--test-reporter=tap"]).args(&files);
+    command.arg(RUNNER);
     command.env("CAPA7_BIN", settings.target.join("debug/capa7"));
     command.env("CAPA7_CHROMIUM", chromium);
     log.attach(&mut command, settings);
     let output = command.stderr(Stdio::inherit()).stdin(Stdio::null()).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let mut tally = read_tap(&text);
+    print!("{text}");
+    let mut tally = text.lines().rev().find_map(read_counts).unwrap_or_default();
     if !output.status.success() {
-        println!("{text}");
         tally.failed = tally.failed.max(1);
     }
-    tally.move_to_skipped(log.take()?);
+    // The runner's own count is the truth; the log has the reasons of what it skipped.
+    let reasons = log.take()?;
+    if tally.skipped.len() == reasons.len() {
+        tally.skipped = reasons;
+    }
     Ok(tally)
 }
 
@@ -75,40 +80,16 @@ fn not_there(what: &str) -> Tally {
     tally
 }
 
-fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    if !folder.is_dir() {
-        return Ok(files);
-    }
-    for entry in folder.read_dir().with_context(|| format!("read {}", folder.display()))? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if TEST_ENDS.iter().any(|end| name.ends_with(end)) {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// Reads the closing lines of node's test runner: `# pass 12`, `# fail 0`.
-fn read_tap(text: &str) -> Tally {
-    let mut tally = Tally::default();
-    for line in text.lines() {
-        let Some((word, number)) = line.strip_prefix("# ").and_then(|l| l.split_once(' ')) else {
-            continue;
-        };
-        let Ok(number) = number.parse::<usize>() else { continue };
-        match word {
-            "pass" => tally.passed += number,
-            "fail" | "cancelled" => tally.failed += number,
-            "skipped" | "todo" => {
-                (0..number).for_each(|_| tally.skip("a browser test that says so".to_owned()));
-            }
-            _ => {}
-        }
-    }
-    tally
+/// Reads `12 passed, 0 failed, 1 skipped`.
+fn read_counts(line: &str) -> Option<Tally> {
+    let mut parts = line.trim().split(", ").map(|part| part.split_once(' '));
+    let mut next = |wanted: &str| {
+        let (number, word) = parts.next()??;
+        (word == wanted).then(|| number.parse::<usize>().ok())?
+    };
+    let (passed, failed, skipped) = (next("passed")?, next("failed")?, next("skipped")?);
+    let skipped = vec!["a test of the page".to_owned(); skipped];
+    Some(Tally { passed, failed, skipped })
 }
 
 #[cfg(test)]
@@ -116,9 +97,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_closing_lines_of_nodes_runner_are_counted() {
-        let text = "ok 1 - opens\n# Subtest: x\n# tests 5\n# suites 0\n# pass 3\n# fail 1\n\
-                    # cancelled 1\n# skipped 1\n# todo 0\n# duration_ms 12.5\n";
-        assert_eq!(read_tap(text).to_string(), "3 passed, 2 failed, 1 skipped");
+    fn the_closing_line_of_the_runner_is_read() {
+        let tally = read_counts("3 passed, 2 failed, 1 skipped").expect("a closing line");
+        assert_eq!(tally.to_string(), "3 passed, 2 failed, 1 skipped");
+        for other in ["3 passed", "3 passed, 2 failed, many skipped", "ok 1 - opens", ""] {
+            assert_eq!(read_counts(other), None, "{other:?}");
+        }
     }
 }

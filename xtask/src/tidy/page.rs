@@ -38,7 +38,30 @@ pub(super) fn languages(tree: &Tree) -> Vec<String> {
             (_, Err(error)) => findings.push(format!("{other}: {error}")),
         }
     }
+    findings.extend(scenario_texts(tree));
     findings
+}
+
+/// Each scenario's text has the same headings, which are the ids of its steps, in both
+/// languages.
+fn scenario_texts(tree: &Tree) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in tree.ending(&["/text.en.md"]).filter(|file| file.path.starts_with("labs/")) {
+        let other = file.path.replace("/text.en.md", "/text.es.md");
+        match tree.text(&other) {
+            None => findings.push(format!("{other}: it does not exist, {} does", file.path)),
+            Some(text) if headings(text) != headings(&file.text) => {
+                findings.push(format!("{other}: its headings are not those of {}", file.path));
+            }
+            Some(_) => {}
+        }
+    }
+    findings
+}
+
+/// The ids of steps: headings of the second level and below; the first is a title.
+fn headings(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| line.starts_with("##")).collect()
 }
 
 /// No script of others, no script made by a tool, nothing fetched from elsewhere.
