@@ -20,7 +20,7 @@ use crate::{Name, Opcode, Rcode, RecordClass, RecordType};
 mod compressor;
 mod edns;
 mod header;
-mod layout;
+pub(crate) mod layout;
 mod parse;
 mod rdata;
 mod reader;

@@ -103,7 +103,7 @@ pub(crate) fn layout(rtype: RecordType) -> &'static [Part] {
         RecordType::PX => {
             const { &[part("preference", U16), part("map822", Name), part("mapx400", Name)] }
         }
-        RecordType::TXT | RecordType::SPF => const { &[part("text", Texts)] },
+        RecordType::TXT | RecordType::SPF | RecordType::ISDN => const { &[part("text", Texts)] },
         RecordType::HINFO => const { &[part("cpu", Text), part("os", Text)] },
         RecordType::X25 => const { &[part("psdn_address", Text)] },
         RecordType::SRV => {
@@ -238,6 +238,7 @@ pub(crate) fn layout(rtype: RecordType) -> &'static [Part] {
                 ]
             }
         }
+        RecordType::DHCID => const { &[part("identifier", Base64)] },
         RecordType::OPENPGPKEY => const { &[part("public_key", Base64)] },
         RecordType::L32 => const { &[part("preference", U16), part("locator", Ipv4)] },
         RecordType::NID | RecordType::L64 => {
