@@ -1,0 +1,22 @@
+//! What happened, in a form that people and checks can read.
+//!
+//! ```text
+//!   capa7_net::Event ──Teller──► EventView ──► filter, checks, page
+//!                                   │
+//!                 ladder · tree of causes · Mermaid · JSON lines
+//! ```
+
+mod hosts;
+mod ladder;
+mod mermaid;
+mod teller;
+mod tree;
+mod uppercase;
+mod view;
+
+pub use hosts::{HostEntry, HostTable};
+pub use ladder::{LadderOptions, ladder};
+pub use mermaid::mermaid;
+pub use teller::{Detail, Teller, detail, fold_fates, tell_all};
+pub use tree::{CauseTree, tree_text};
+pub use view::{EventType, EventView, Fields, json_line};

@@ -1,0 +1,176 @@
+//! The ladder of a run as text: hosts as columns, time down, one arrow per
+//! message.
+//!
+//! ```text
+//!      time  Carlos         resolver        a.root
+//!    0.000 s ─A gaia…?──────────▶
+//!    0.002 s                    ─A gaia…?──────▶
+//! ```
+
+use capa7_net::capture::HostId;
+
+use super::HostTable;
+use super::view::{EventType, EventView};
+
+/// How a ladder is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LadderOptions {
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Whether notes are shown between the arrows.
+    pub notes: bool,
+}
+
+impl Default for LadderOptions {
+    /// 100 columns, without notes.
+    fn default() -> Self {
+        Self { width: 100, notes: false }
+    }
+}
+
+/// The messages among `events` as a ladder. More hosts than fit are numbered
+/// and listed above it; below the width of two columns it falls back to a
+/// line of text per message.
+#[must_use]
+pub fn ladder(events: &[EventView], hosts: &HostTable, options: LadderOptions) -> String {
+    let shown: Vec<&EventView> = events.iter().filter(|event| is_shown(event, options)).collect();
+    let columns = columns(&shown);
+    if columns.is_empty() {
+        return String::new();
+    }
+    let room = options.width.saturating_sub(TIME_CHARS + 2);
+    let step = (room / columns.len()).min(COLUMN_CHARS_MAX);
+    if step < COLUMN_CHARS_MIN {
+        return lines(&shown, hosts);
+    }
+    let mut text = header(&columns, hosts, step);
+    for event in shown {
+        text.push_str(&row(event, &columns, step));
+        text.push('\n');
+    }
+    text
+}
+
+/// Widest and narrowest columns that are drawn.
+const COLUMN_CHARS_MAX: usize = 30;
+const COLUMN_CHARS_MIN: usize = 12;
+const TIME_CHARS: usize = 11;
+
+fn is_shown(event: &EventView, options: LadderOptions) -> bool {
+    match event.event_type {
+        EventType::Message => true,
+        EventType::Connection => matches!(event.kind.as_deref(), Some("asked" | "refused")),
+        EventType::Note => options.notes && event.from.is_some(),
+        EventType::Fate => false,
+    }
+}
+
+/// The hosts in the order in which they first take part.
+fn columns(events: &[&EventView]) -> Vec<HostId> {
+    let mut columns = Vec::new();
+    for host in events.iter().flat_map(|event| [event.from, event.to]).flatten() {
+        if !columns.contains(&host) {
+            columns.push(host);
+        }
+    }
+    columns
+}
+
+fn header(columns: &[HostId], hosts: &HostTable, step: usize) -> String {
+    let mut line = format!("{:>TIME_CHARS$}  ", "time");
+    for host in columns {
+        let name = fit(&hosts.called(Some(*host)), step - 1);
+        line.push_str(&pad(&name, step));
+    }
+    format!("{}\n", line.trim_end())
+}
+
+fn row(event: &EventView, columns: &[HostId], step: usize) -> String {
+    let time = format!("{:>TIME_CHARS$}  ", clock(event.at));
+    let place = |host: Option<HostId>| {
+        host.and_then(|host| columns.iter().position(|column| *column == host))
+    };
+    let mut cells: Vec<char> = Vec::with_capacity(columns.len() * step);
+    for _ in columns {
+        cells.push('│');
+        cells.extend(std::iter::repeat_n(' ', step - 1));
+    }
+    match (place(event.from), place(event.to)) {
+        (Some(from), Some(to)) if from != to => arrow(&mut cells, event, from, to, step),
+        (Some(at), _) | (_, Some(at)) => beside(&mut cells, &event.summary, at * step),
+        (None, None) => {}
+    }
+    let line: String = cells.into_iter().collect();
+    format!("{time}{}", line.trim_end())
+}
+
+fn arrow(cells: &mut [char], event: &EventView, from: usize, to: usize, step: usize) {
+    let (left, right) = (from.min(to) * step, from.max(to) * step);
+    let inner = right - left - 1;
+    for cell in cells.iter_mut().take(right).skip(left + 1) {
+        *cell = '─';
+    }
+    let head = if event.is_lost() {
+        '✕'
+    } else if from < to {
+        '▶'
+    } else {
+        '◀'
+    };
+    let tip = if from < to { right - 1 } else { left + 1 };
+    if let Some(cell) = cells.get_mut(tip) {
+        *cell = head;
+    }
+    let label = fit(&event.summary, inner.saturating_sub(LABEL_ROOM));
+    // The label stands near the sender, so that long arrows read from there.
+    let start = if from < to { left + 2 } else { right.saturating_sub(label.chars().count() + 1) };
+    write(cells, &label, start);
+}
+
+/// The arrow's head and a dash at each end of the label.
+const LABEL_ROOM: usize = 3;
+
+fn beside(cells: &mut Vec<char>, text: &str, at: usize) {
+    let label = format!("· {text}");
+    cells.truncate(at + 1);
+    cells.push(' ');
+    cells.extend(label.chars());
+}
+
+fn write(cells: &mut [char], label: &str, start: usize) {
+    for (cell, c) in cells.iter_mut().skip(start).zip(label.chars()) {
+        *cell = c;
+    }
+}
+
+fn lines(events: &[&EventView], hosts: &HostTable) -> String {
+    let mut text = String::new();
+    for event in events {
+        let (from, to) = (hosts.called(event.from), hosts.called(event.to));
+        let arrow = if event.is_lost() { "─✕" } else { "→" };
+        text.push_str(&format!("{} {from} {arrow} {to}: {}\n", clock(event.at), event.summary));
+    }
+    text
+}
+
+/// Seconds with six digits after the point.
+fn clock(nanos: u64) -> String {
+    format!("{}.{:06}", nanos / 1_000_000_000, nanos / 1_000 % 1_000_000)
+}
+
+/// At most `width` characters, the last one `…` when something is left out.
+fn fit(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
+    if width > 0 {
+        short.push('…');
+    }
+    short
+}
+
+fn pad(text: &str, width: usize) -> String {
+    let missing = width.saturating_sub(text.chars().count());
+    format!("{text}{}", " ".repeat(missing))
+}
