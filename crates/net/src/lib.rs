@@ -33,6 +33,7 @@ pub mod time;
 pub mod topology;
 pub mod udp;
 
+mod foreign;
 mod real;
 mod virtual_net;
 

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::capture::{Capture, HostId};
 use crate::fault::Faults;
+use crate::foreign::Foreign;
 use crate::host::Host;
 use crate::link::LinkConfig;
 use crate::time::{Time, UnixTime};
@@ -82,6 +83,7 @@ pub(crate) struct Shared {
     topology: Mutex<Topology>,
     pub(crate) faults: Faults,
     pub(crate) capture: Capture,
+    pub(crate) foreign: Foreign,
 }
 
 impl Shared {
@@ -90,6 +92,7 @@ impl Shared {
             topology: Mutex::new(Topology::new(&config)),
             faults: Faults::default(),
             capture: Capture::new(config.capture_bytes),
+            foreign: Foreign::default(),
             config,
         }
     }
