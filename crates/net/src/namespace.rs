@@ -137,8 +137,7 @@ impl House {
     /// # Errors
     /// As the kernel's.
     pub fn set_default_source(&self, source: Ipv4Addr) -> io::Result<()> {
-        self.routes()
-            .add_route(&any_local(Ipv4Addr::UNSPECIFIED.into(), Some(source.into())))
+        self.routes().add_route(&any_local(Ipv4Addr::UNSPECIFIED.into(), Some(source.into())))
     }
 
     pub(crate) fn routes(&self) -> std::sync::MutexGuard<'_, Netlink> {

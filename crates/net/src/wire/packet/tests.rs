@@ -1,0 +1,118 @@
+//! Frames written out byte by byte.
+
+use super::*;
+
+/// A datagram `payload` from 10.0.0.1:4000 to 10.0.0.2:53, checksums right.
+fn datagram(payload: &[u8]) -> Vec<u8> {
+    let udp_length = u16::try_from(8 + payload.len()).expect("short");
+    let mut frame = vec![0; 12];
+    frame.extend_from_slice(&[0x08, 0x00, 0x45, 0]);
+    frame.extend_from_slice(&(20 + udp_length).to_be_bytes());
+    frame.extend_from_slice(&[0, 0, 0, 0, 64, UDP, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+    frame.extend_from_slice(&[0x0f, 0xa0, 0, 53]);
+    frame.extend_from_slice(&udp_length.to_be_bytes());
+    frame.extend_from_slice(&[0, 0]);
+    frame.extend_from_slice(payload);
+    let view = View::parse(&frame).expect("a packet");
+    mend_udp(&mut frame, &view);
+    frame
+}
+
+fn sum_of_udp(frame: &[u8]) -> u16 {
+    let view = View::parse(frame).expect("a packet");
+    let bytes = frame.get(view.payload.start - 8..view.payload.end).expect("within");
+    fold(pseudo_header(&view, UDP, bytes.len()) + words(bytes))
+}
+
+#[test]
+fn a_datagram_shows_its_ends_and_payload() {
+    let frame = datagram(b"hello");
+    let view = View::parse(&frame).expect("a packet");
+    let ends = view.ends().map(|(from, to)| (from.to_string(), to.to_string()));
+    assert_eq!(ends, Some(("10.0.0.1:4000".into(), "10.0.0.2:53".into())));
+    assert_eq!(frame.get(view.payload), Some(b"hello".as_slice()));
+}
+
+#[test]
+fn the_checksum_of_rfc_1071_section_3_is_found() {
+    // Goal: the example of RFC 1071 §3, whose words sum to 0xddf2.
+    let bytes = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
+    assert_eq!(fold(words(&bytes)), !0xddf2);
+}
+
+#[test]
+fn a_changed_datagram_is_mended_so_that_its_receiver_takes_it() {
+    for payload in [b"hello".as_slice(), b"even", b"", &[0xff; 1400]] {
+        let mut frame = datagram(payload);
+        let view = View::parse(&frame).expect("a packet");
+        if let Some(byte) = frame.get_mut(view.payload.start) {
+            *byte ^= 0x20;
+        }
+        mend_udp(&mut frame, &view);
+        assert_eq!(sum_of_udp(&frame), 0, "a right checksum sums to nothing");
+    }
+}
+
+#[test]
+fn a_datagram_to_nowhere_is_answered_with_host_unreachable() {
+    let frame = datagram(b"hello");
+    let view = View::parse(&frame).expect("a packet");
+    let answer = host_unreachable(&frame, &view).expect("an answer");
+    let seen = View::parse(&answer).expect("a packet");
+    assert_eq!((seen.from, seen.to), (view.to, view.from));
+    assert_eq!(fold(words(answer.get(14..34).expect("a header"))), 0);
+    assert_eq!(fold(words(answer.get(34..).expect("an error"))), 0);
+    assert_eq!(answer.get(34..36), Some([UNREACHABLE, UNREACHABLE_HOST].as_slice()));
+    assert_eq!(host_unreachable(&answer, &seen), None, "no error about an error");
+}
+
+#[test]
+fn a_refused_port_names_the_datagram() {
+    let frame = datagram(b"hello");
+    let view = View::parse(&frame).expect("a packet");
+    let mut answer = host_unreachable(&frame, &view).expect("an answer");
+    put(&mut answer, 35..36, &[UNREACHABLE_PORT]);
+    let (from, to) = view.ends().expect("ports");
+    let refused = View::parse(&answer).expect("a packet").transport;
+    assert_eq!(refused, Transport::PortUnreachable { from, to });
+}
+
+#[test]
+fn a_fragment_is_no_datagram() {
+    let mut frame = datagram(b"hello");
+    put(&mut frame, 20..22, &[0x20, 0]);
+    assert_eq!(View::parse(&frame).map(|view| view.transport), Some(Transport::Other));
+}
+
+#[test]
+fn a_frame_cut_anywhere_is_never_read_past_its_end() {
+    let frame = datagram(b"hello");
+    for end in 0..frame.len() {
+        assert_eq!(View::parse(frame.get(..end).expect("within")), None, "cut at {end}");
+    }
+    // Bytes of padding after a short packet belong to nobody.
+    let mut padded = frame.clone();
+    padded.extend_from_slice(&[0; 18]);
+    assert_eq!(View::parse(&padded), View::parse(&frame));
+}
+
+#[test]
+fn random_frames_are_refused_or_read_within_bounds() {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        u8::try_from(state >> 56).unwrap_or(0)
+    };
+    for _ in 0..20_000 {
+        let mut frame = datagram(b"some bytes");
+        for _ in 0..3 {
+            let at = usize::from(next()) % frame.len();
+            put(&mut frame, at..at + 1, &[next()]);
+        }
+        if let Some(view) = View::parse(&frame) {
+            assert!(view.payload.end <= frame.len() && view.payload.start <= view.payload.end);
+            mend_udp(&mut frame.clone(), &view);
+            let _answer = host_unreachable(&frame, &view);
+        }
+    }
+}
