@@ -60,6 +60,10 @@ pub(crate) fn run() -> Result<ExitCode> {
 /// checkout has no browser tests.
 pub(crate) fn npm_is_here(target: &Path) -> Result<bool> {
     let (root, cache) = (shell::root(), npm_cache(target));
+    let modules = root.join("web-tests/node_modules");
+    if modules.is_dir() && !modules.is_symlink() {
+        return Ok(true); // A person ran npm there; we do not interfere.
+    }
     for manifest in NPM_MANIFESTS {
         let wanted = root.join(manifest);
         let Some(file) = wanted.file_name() else { continue };
@@ -67,7 +71,7 @@ pub(crate) fn npm_is_here(target: &Path) -> Result<bool> {
             return Ok(false);
         }
     }
-    Ok(!root.join(NPM_MANIFESTS[0]).exists() || root.join("web-tests/node_modules").is_dir())
+    Ok(!root.join(NPM_MANIFESTS[0]).exists() || modules.is_dir())
 }
 
 /// The folder that npm installs into.

@@ -2,8 +2,9 @@
 //!
 //! A sealed test is one with `sealed` in its path (`sealed::dig_is_answered`), or one of
 //! a test program whose name begins so (`tests/sealed.rs`), which need not use libtest
-//! but ends with libtest's result line. The stage before ran them as whoever runs this. Root runs them here again as nobody;
-//! anybody else has run them unprivileged, and cannot become root.
+//! but ends with libtest's result line. The tests' stage ran them as whoever runs this.
+//! Root runs them here again as nobody; anybody else has run them unprivileged, and
+//! cannot become root.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,6 +23,9 @@ const NOBODY: &str = "65534";
 
 /// The word in a test's path that makes it a sealed test.
 const WORD: &str = "sealed";
+
+/// Where a plain user's programs are; root's own folders may be closed to nobody.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// A built test program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +131,7 @@ impl Home {
         for variable in ["HOME", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME"] {
             command.env(variable, &self.0);
         }
+        command.env("PATH", PATH);
     }
 }
 
