@@ -80,13 +80,24 @@ fn read_records(
     let mut load =
         |name: &str| folder.read(name).map(String::into_bytes).map_err(|error| error.to_string());
     ZoneFile::read(file, text.as_bytes(), &options, &mut load).map_err(|errors| {
-        // Each error names file, line and column itself.
-        let text = errors.to_string();
-        match text.split_once(": ") {
-            Some((place, problem)) => SourceError::of_file(place, problem),
-            None => SourceError::of_file(file, text),
+        let Some(first) = errors.0.first() else {
+            return SourceError::of_file(file, "the zone cannot be read");
+        };
+        let place = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        SourceError {
+            file: first.file.clone(),
+            position: Some((place(first.line), place(first.column))),
+            problem: first.problem.to_string(),
         }
     })
+}
+
+/// The error of a zone that stands inside another file.
+fn of_inner_text(error: &SourceError) -> String {
+    match error.position {
+        Some((line, column)) => format!("line {line}, column {column} of it: {}", error.problem),
+        None => error.problem.clone(),
+    }
 }
 
 /// A change of a zone's records.
