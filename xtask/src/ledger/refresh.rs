@@ -58,7 +58,10 @@ fn refreshed(rows: Vec<Row>, tree: &Tree) -> Vec<Row> {
         if let Cited::Section(id) = id
             && !check::knows_section(&sections, id)
         {
-            sections.push(new_section(id));
+            let new = new_section(id);
+            let of_the_same = sections.iter().find(|row| row.row == new.row);
+            let says_en = of_the_same.map(|row| row.says_en.clone()).unwrap_or_default();
+            sections.push(Row { says_en, ..new });
         }
     }
     sections.iter_mut().for_each(|row| refresh_section(row, &cited, tree));
