@@ -13,16 +13,19 @@
 
 mod bare;
 mod clock;
+mod datagram;
+mod front;
 mod in_flight;
 mod tap;
 mod task;
 mod wheel;
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -30,7 +33,7 @@ use capa7_dissect::{Cause, Causes, Room};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Handle;
 
-use crate::capture::{Capture, ConnectionId};
+use crate::capture::{Capture, ConnectionId, HostId};
 use crate::host::Host;
 use crate::loopback::{self, LowPorts};
 use crate::network::{Engine, Network, NetworkConfig, Shared};
@@ -40,8 +43,12 @@ use crate::topology::HostConfig;
 use crate::udp::Datagram;
 
 pub(crate) use clock::Clock;
+use front::{Fronts, Outside, lock};
+use in_flight::InFlight;
+pub(crate) use in_flight::Sent;
 use task::Detached;
 pub(crate) use task::Task;
+use wheel::Wheel;
 
 /// A wait of a real program.
 pub(crate) type Sleep = tokio::time::Sleep;
@@ -58,13 +65,16 @@ enum Mode {
 }
 
 /// A real network.
-#[derive(Debug)]
 pub(crate) struct Core {
     shared: Arc<Shared>,
     mode: Mode,
     clock: Clock,
     runtime: Handle,
     detached: Detached,
+    wheel: Wheel,
+    fronts: Mutex<Fronts>,
+    in_flight: Mutex<InFlight>,
+    outside: Mutex<Outside>,
 }
 
 /// The name of the only host of a bare machine.
@@ -86,12 +96,17 @@ pub(crate) fn machine(room: Room) -> Host {
 
 fn open(config: NetworkConfig, mode: Mode) -> Network {
     let shared = Arc::new(Shared::new(config));
+    let clock = Clock::start();
     let core = Core {
         shared: Arc::clone(&shared),
         mode,
-        clock: Clock::start(),
+        clock,
         runtime: Handle::current(),
         detached: Detached::default(),
+        wheel: Wheel::new(clock),
+        fronts: Mutex::default(),
+        in_flight: Mutex::default(),
+        outside: Mutex::default(),
     };
     Network::new(shared, Engine::Real(Arc::new(core)))
 }
@@ -126,6 +141,30 @@ impl Network {
             Engine::Real(core) => core.to_machine(addr),
             Engine::Virtual(_) => addr,
         }
+    }
+
+    /// A datagram on the wire: what the socket of ours that sent it knows.
+    pub(crate) fn sent_datagram(
+        &self,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: &[u8],
+    ) -> Option<Sent> {
+        let Engine::Real(core) = self.engine() else { return None };
+        lock(&core.in_flight).arrive(from, to, bytes)
+    }
+
+    /// A datagram that the wire is about to give to a socket of ours, which will
+    /// record its fate under the wire's number.
+    pub(crate) fn expect_datagram(
+        &self,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: &[u8],
+        sent: Sent,
+    ) {
+        let Engine::Real(core) = self.engine() else { return };
+        lock(&core.in_flight).leave(core.now(), from, to, bytes, sent);
     }
 
     /// Ends the detached tasks of a real network. What is on its way is lost
@@ -174,7 +213,9 @@ impl Core {
             Mode::Machine => {
                 bare::UdpSocket::new(self, host.room(), bare::bind_udp(at)?).map(UdpSocket::Bare)
             }
-            Mode::Sealed | Mode::Loopback(_) => Err(io::ErrorKind::Unsupported.into()),
+            Mode::Sealed | Mode::Loopback(_) => {
+                datagram::UdpSocket::bind(self, host, at).map(UdpSocket::Lab)
+            }
         }
     }
 
@@ -289,11 +330,49 @@ impl Core {
     }
 }
 
+/// What is ours and what is not.
+impl Core {
+    fn is_foreign(&self, host: HostId) -> bool {
+        self.shared.foreign.contains(host)
+    }
+
+    fn is_outside(&self, address: SocketAddr) -> bool {
+        lock(&self.outside).knows(address)
+    }
+
+    /// Whether programs that we know nothing of may have addresses here: those
+    /// of the machine in loopback mode.
+    const fn has_neighbours(&self) -> bool {
+        matches!(self.mode, Mode::Loopback(_))
+    }
+
+    /// As [`Core::permit`]; the unspecified address stands for a host's own.
+    fn permit_bind(&self, address: IpAddr) -> io::Result<()> {
+        if address.is_unspecified() { Ok(()) } else { self.permit(address) }
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Core({:?})", self.mode)
+    }
+}
+
+/// The room of a message between programs that are not ours.
+const fn room_of(from: SocketAddr, to: SocketAddr) -> Room {
+    match Room::of_port(to.port()) {
+        Room::Other => Room::of_port(from.port()),
+        room => room,
+    }
+}
+
 /// A datagram socket.
 #[derive(Debug)]
 pub enum UdpSocket {
     /// Without shaping.
     Bare(bare::UdpSocket),
+    /// Shaped and recorded.
+    Lab(datagram::UdpSocket),
 }
 
 impl UdpSocket {
@@ -305,18 +384,21 @@ impl UdpSocket {
     ) -> io::Result<Cause> {
         match self {
             Self::Bare(socket) => socket.send_to(bytes, to, causes).await,
+            Self::Lab(socket) => socket.send_to(bytes, to, causes),
         }
     }
 
     pub(crate) async fn recv_from(&self) -> io::Result<Datagram> {
         match self {
             Self::Bare(socket) => socket.recv_from().await,
+            Self::Lab(socket) => Ok(socket.recv_from().await),
         }
     }
 
     pub(crate) fn local_addr(&self) -> SocketAddr {
         match self {
             Self::Bare(socket) => socket.local_addr(),
+            Self::Lab(socket) => socket.local_addr(),
         }
     }
 }

@@ -1,3 +1,4 @@
 //! The door, seen from the programs that go through it.
 
+mod loopback;
 mod machine;

@@ -1,0 +1,298 @@
+//! A lab's datagrams: recorded, broken as told, shaped, and handed to the
+//! kernel when they are due.
+//!
+//! ```text
+//!   send_to ─▶ record ─▶ faults ─▶ leave ─ ─ wheel ─ ─▶ reach ─ ─ wheel ─ ─▶ kernel
+//!                                  sender's             receiver's            send
+//!                                  access + regions     access
+//! ```
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use capa7_dissect::{Cause, Causes, Room};
+use socket2::SockRef;
+use tokio::net;
+
+use super::Core;
+use super::bare;
+use super::front::{Front, Seat, lock};
+use super::in_flight::Sent;
+use crate::capture::{Fate, HostId, Packet, What};
+use crate::fault::{Forgery, MessageView, Transport};
+use crate::host::Host;
+use crate::link::flip_bit;
+use crate::udp::{DATAGRAM_BYTES_MAX, Datagram};
+
+/// A lab host's datagram socket.
+#[derive(Debug)]
+pub struct UdpSocket {
+    core: Arc<Core>,
+    host: Host,
+    seat: Seat,
+}
+
+/// A datagram on its way between two hosts.
+#[derive(Clone, Debug)]
+#[expect(clippy::disallowed_types, reason = "this is the door")]
+struct Flight {
+    core: Arc<Core>,
+    socket: Arc<net::UdpSocket>,
+    message: Cause,
+    from: SocketAddr,
+    to: SocketAddr,
+    from_host: HostId,
+    to_host: Option<HostId>,
+    bytes: Bytes,
+    flipped_bit: Option<u32>,
+    is_copy: bool,
+}
+
+impl UdpSocket {
+    pub(super) fn bind(core: &Arc<Core>, host: &Host, at: SocketAddr) -> io::Result<Self> {
+        let seat = Seat::take(core, host, at)?;
+        Ok(Self { core: Arc::clone(core), host: host.clone(), seat })
+    }
+
+    pub(super) const fn local_addr(&self) -> SocketAddr {
+        self.seat.local
+    }
+
+    pub(super) async fn recv_from(&self) -> Datagram {
+        self.seat.inbox.take().await
+    }
+
+    pub(super) fn send_to(
+        &self,
+        bytes: Bytes,
+        to: SocketAddr,
+        causes: Causes,
+    ) -> io::Result<Cause> {
+        if bytes.len() > DATAGRAM_BYTES_MAX {
+            return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));
+        }
+        let core = &self.core;
+        core.permit(to.ip())?;
+        let front = self.front_for(to)?;
+        let (now, from_host) = (core.now(), self.host.id());
+        let to_host = core.shared.topology().nearest(from_host, to.ip());
+        let (room, from) = (self.host.room(), front.at);
+        let from_host_known = Some(from_host);
+        let packet =
+            Packet { room, from_host: from_host_known, to_host, from, to, bytes: bytes.clone() };
+        let view = core.shared.faults.are_any().then(|| packet.clone());
+        let message = core.capture().record(now, causes, What::Datagram(packet));
+        let flight = Flight {
+            core: Arc::clone(core),
+            socket: Arc::clone(&front.socket),
+            message,
+            from,
+            to,
+            from_host,
+            to_host,
+            bytes,
+            flipped_bit: None,
+            is_copy: false,
+        };
+        match view {
+            None => flight.depart(),
+            Some(packet) => flight.depart_judged(&packet),
+        }
+        Ok(message)
+    }
+
+    /// The front whose address the datagram bears as its source.
+    fn front_for(&self, to: SocketAddr) -> io::Result<&Front> {
+        let fronts = &self.seat.fronts;
+        let same_family = fronts.iter().find(|front| front.at.is_ipv4() == to.is_ipv4());
+        let front = same_family.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(front)
+    }
+}
+
+impl Flight {
+    /// Leaves the sender as the faults let it.
+    fn depart_judged(mut self, packet: &Packet) {
+        let view = MessageView { transport: Transport::Udp, packet };
+        let verdict = self.core.shared.faults.judge_message(&view);
+        let now = self.core.now();
+        for note in verdict.notes {
+            self.core.capture().note(now, None, note.because(self.message));
+        }
+        for forgery in verdict.forged {
+            self.core.forge(forgery, self.from_host, self.message);
+        }
+        if verdict.lost {
+            return self.end(Fate::Lost("fault"));
+        }
+        if let Some(bytes) = verdict.bytes {
+            self.bytes = bytes;
+        }
+        if let Some(rule) = verdict.held {
+            let core = Arc::clone(&self.core);
+            core.shared.faults.hold(rule, move || self.depart_copies(verdict.copies));
+            return;
+        }
+        let core = Arc::clone(&self.core);
+        core.at(now + verdict.delay, move || self.depart_copies(verdict.copies));
+    }
+
+    fn depart_copies(self, more: u32) {
+        for _ in 0..more {
+            Self { is_copy: true, ..self.clone() }.depart();
+        }
+        self.depart();
+    }
+
+    /// Takes the sender's access.
+    fn depart(self) {
+        let Some(to_host) = self.to_host else { return self.leave_the_lab() };
+        if self.core.is_foreign(to_host) || self.core.is_outside(self.to) {
+            return self.leave_the_lab();
+        }
+        let now = self.core.now();
+        let size = self.bytes.len();
+        let left = self.core.shared.topology().leave(now, self.from_host, to_host, size);
+        if let Some(why) = left.lost {
+            return self.end(Fate::Lost(why));
+        }
+        for (number, copy) in left.arrivals.as_slice().iter().enumerate() {
+            let next = self.next(copy.flipped_bit, number > 0);
+            self.core.at(copy.at, move || next.reach(to_host));
+        }
+    }
+
+    /// Takes the receiver's access.
+    fn reach(self, to_host: HostId) {
+        let now = self.core.now();
+        let size = self.bytes.len();
+        let reached = self.core.shared.topology().reach(now, self.from_host, to_host, size);
+        if let Some(why) = reached.lost {
+            return self.end(Fate::Lost(why));
+        }
+        for (number, copy) in reached.arrivals.as_slice().iter().enumerate() {
+            let next = self.next(copy.flipped_bit, number > 0);
+            self.core.at(copy.at, move || next.hand_over(to_host));
+        }
+    }
+
+    fn next(&self, flipped_bit: Option<u32>, is_copy: bool) -> Self {
+        let flipped_bit = flipped_bit.or(self.flipped_bit);
+        Self { flipped_bit, is_copy: is_copy || self.is_copy, ..self.clone() }
+    }
+
+    /// Gives it to the kernel, which has it at the receiver at once.
+    fn hand_over(mut self, to_host: HostId) {
+        let fate = match (self.flipped_bit, self.is_copy) {
+            (Some(_), _) => Fate::Corrupted,
+            (None, true) => Fate::Duplicated,
+            (None, false) => Fate::Delivered,
+        };
+        if let Some(bit) = self.flipped_bit {
+            let mut changed = BytesMut::from(&self.bytes[..]);
+            flip_bit(&mut changed, bit);
+            self.bytes = changed.freeze();
+        }
+        let listens = self.core.front_at(self.to).and_then(|front| front.inbox_of(Some(to_host)));
+        if listens.is_none() {
+            return self.end(Fate::Lost("no_listener"));
+        }
+        self.send(Sent { cause: self.message, to_host: Some(to_host), fate });
+    }
+
+    /// Goes to a program that is not ours: the wire to it shapes what passes
+    /// there, and takes the record over.
+    fn leave_the_lab(self) {
+        let known = self.to_host.is_some() || self.core.is_outside(self.to);
+        if !known && !self.core.has_neighbours() {
+            return self.end(Fate::Lost("no_host"));
+        }
+        let foreign = self.to_host.filter(|host| self.core.is_foreign(*host));
+        if foreign.is_some() {
+            let sent = Sent { cause: self.message, to_host: foreign, fate: Fate::Delivered };
+            return self.send(sent);
+        }
+        match send_now(&self.socket, &self.bytes, self.core.to_machine(self.to)) {
+            Ok(_) => self.end(Fate::Delivered),
+            Err(error) => self.refused(&error),
+        }
+    }
+
+    fn send(&self, sent: Sent) {
+        let now = self.core.now();
+        lock(&self.core.in_flight).leave(now, self.from, self.to, &self.bytes, sent);
+        if let Err(error) = send_now(&self.socket, &self.bytes, self.core.to_machine(self.to)) {
+            lock(&self.core.in_flight).arrive(self.from, self.to, &self.bytes);
+            self.refused(&error);
+        }
+    }
+
+    fn refused(&self, error: &io::Error) {
+        tracing::debug!(from = %self.from, to = %self.to, %error, "the kernel took no datagram");
+        self.end(Fate::Lost("kernel"));
+    }
+
+    fn end(&self, fate: Fate) {
+        self.core.capture().end(self.core.now(), self.message, fate);
+    }
+}
+
+impl Core {
+    /// A datagram that somebody else makes in a host's name: it is at its victim
+    /// after a while, past every link.
+    fn forge(self: &Arc<Self>, forgery: Forgery, victim: HostId, cause: Cause) {
+        let Forgery { from, to, bytes, after } = forgery;
+        let packet = Packet {
+            room: Room::Lab,
+            from_host: None,
+            to_host: Some(victim),
+            from,
+            to,
+            bytes: bytes.clone(),
+        };
+        let now = self.now();
+        let message = self.capture().record(now, cause.into(), What::Datagram(packet));
+        let core = Arc::clone(self);
+        self.at(now + after, move || core.send_in_the_name_of(from, to, victim, &bytes, message));
+    }
+
+    fn send_in_the_name_of(
+        &self,
+        from: SocketAddr,
+        to: SocketAddr,
+        victim: HostId,
+        bytes: &Bytes,
+        message: Cause,
+    ) {
+        let sent = Sent { cause: message, to_host: Some(victim), fate: Fate::Delivered };
+        lock(&self.in_flight).leave(self.now(), from, to, bytes, sent);
+        let machine = self.to_machine(to);
+        let outcome = match self.front_at(from) {
+            Some(front) => send_now(&front.socket, bytes, machine),
+            None => bare::bind_udp(self.to_machine(from))
+                .and_then(|socket| socket.send_to(bytes, machine)),
+        };
+        if outcome.is_err() {
+            lock(&self.in_flight).arrive(from, to, bytes);
+            self.capture().end(self.now(), message, Fate::Lost("kernel"));
+        }
+    }
+
+    /// Does something at a moment; at once when that has come.
+    pub(super) fn at(&self, at: crate::time::Time, job: impl FnOnce() + Send + 'static) {
+        if at <= self.now() {
+            job();
+        } else {
+            self.wheel.at(at, job);
+        }
+    }
+}
+
+/// Sends from any thread. Tokio's own call waits until the reactor has heard of
+/// a new socket, for which the wheel has no time.
+#[expect(clippy::disallowed_types, reason = "this is the door")]
+fn send_now(socket: &net::UdpSocket, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
+    SockRef::from(socket).send_to(bytes, &to.into())
+}
