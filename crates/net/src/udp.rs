@@ -8,6 +8,9 @@ use capa7_dissect::{Cause, Causes};
 
 use crate::{real, virtual_net};
 
+/// The longest payload of a UDP datagram over IPv4: RFC 768, RFC 791 §3.1.
+pub const DATAGRAM_BYTES_MAX: usize = 65_507;
+
 /// One datagram as received.
 #[derive(Clone, Debug)]
 pub struct Datagram {

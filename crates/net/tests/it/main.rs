@@ -1,4 +1,5 @@
-//! The door, seen from the programs that go through it.
+//! The door's behaviour, through its public face only.
 
-mod loopback;
-mod machine;
+mod determinism;
+mod house;
+mod udp;
