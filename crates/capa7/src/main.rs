@@ -1,3 +1,46 @@
 //! The internet's application layer in one binary.
+//!
+//! ```text
+//!   capa7 lab …         a private internet on this machine
+//!   capa7 run …         its stories, headless, in virtual time
+//!   capa7 dns|sockets … the same servers and clients, for real networks
+//! ```
+//!
+//! Exit codes: 0 success, 1 a check or a query failed, 2 bad input or an
+//! environment that refuses (the message says what to do).
+#![forbid(unsafe_code)]
 
-fn main() {}
+mod commands;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The internet's application layer in one binary: DNS and plain sockets, as
+/// real servers and as a whole private internet on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "capa7", version, propagate_version = true, arg_required_else_help = true)]
+struct Capa7 {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The rooms of the house, as a user sees them.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Names: serve zones, resolve for clients, ask questions, check zone files
+    #[command(subcommand)]
+    Dns(commands::dns::DnsCommand),
+}
+
+fn main() -> ExitCode {
+    let capa7 = Capa7::parse();
+    let outcome = match capa7.command {
+        Command::Dns(command) => commands::dns::run(command),
+    };
+    outcome.unwrap_or_else(|error| {
+        output::complain(&error);
+        ExitCode::from(2)
+    })
+}

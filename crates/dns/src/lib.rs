@@ -10,6 +10,8 @@
 mod connections;
 mod frames;
 mod stub;
+mod zone_files;
 
 pub use connections::ConnectionLimits;
 pub use stub::{StubClient, StubError, StubOptions, StubReply};
+pub use zone_files::{ZoneLoadError, read_zone_file};

@@ -1,0 +1,26 @@
+//! `capa7 dns …`: names.
+
+mod check;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// Names: serve zones, resolve for clients, ask questions, check zone files.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DnsCommand {
+    /// Look for faults in zone files, with file, line and column
+    Check {
+        /// Zone files in master format; `$INCLUDE` is relative to each file's folder
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// Runs one of them.
+pub(crate) fn run(command: DnsCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        DnsCommand::Check { files } => check::run(&files),
+    }
+}

@@ -1,0 +1,151 @@
+//! A server that answers for its zones, on a host of a network.
+//!
+//! ```text
+//!   datagram ─┐                         ┌─ datagram
+//!             ├─▶ answer(zones, query) ─┤         one pure function for both
+//!   stream ───┘                         └─ stream
+//! ```
+//!
+//! The zones are one immutable value that can be swapped while queries are
+//! answered: every query sees the old zones or the new ones, whole.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use arc_swap::ArcSwap;
+use capa7_dissect::Room;
+use capa7_dns_proto::answer::{self, AnswerContext, Transport};
+use capa7_dns_proto::zone::ZoneSet;
+use capa7_net::{Host, Task, UdpSocket};
+
+use crate::connections::ConnectionLimits;
+use crate::stream;
+
+/// How an authoritative server listens and names itself.
+#[derive(Clone, Debug, Default)]
+pub struct AuthoritativeConfig {
+    /// Where to listen; empty is port 53 of every address of the host.
+    pub listen: Vec<SocketAddr>,
+    /// The identifier that a client may ask for (NSID, RFC 5001): which of the
+    /// replicas of an address answered.
+    pub nsid: Vec<u8>,
+    /// Bounds on the TCP side.
+    pub connections: ConnectionLimits,
+}
+
+/// A running authoritative server; it stops with this value.
+#[derive(Debug)]
+pub struct Authoritative {
+    zones: Arc<ArcSwap<ZoneSet>>,
+    tasks: Vec<Task<()>>,
+}
+
+impl Authoritative {
+    /// Listens by UDP and TCP and answers from `zones`.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on.
+    pub fn start(
+        host: &Host,
+        zones: Arc<ArcSwap<ZoneSet>>,
+        config: &AuthoritativeConfig,
+    ) -> io::Result<Self> {
+        let host = host.in_room(Room::Dns);
+        let answerer = Answerer::new(Arc::clone(&zones), config.nsid.clone());
+        let mut tasks = Vec::new();
+        for at in listen_addresses(&host, &config.listen) {
+            let socket = host.bind_udp(at)?;
+            let listener = host.listen_tcp(at)?;
+            tasks.push(host.spawn("dns udp", serve_udp(socket, answerer.clone())));
+            let streams =
+                stream::serve(host.clone(), listener, config.connections, answerer.clone());
+            tasks.push(host.spawn("dns tcp", streams));
+        }
+        Ok(Self { zones, tasks })
+    }
+
+    /// The zones; storing others swaps them between two queries.
+    #[must_use]
+    pub const fn zones(&self) -> &Arc<ArcSwap<ZoneSet>> {
+        &self.zones
+    }
+
+    /// Whether every listener still serves.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        self.tasks.iter().all(|task| !task.is_finished())
+    }
+}
+
+/// The listed addresses, or port 53 of every address of the host.
+pub(crate) fn listen_addresses(host: &Host, listed: &[SocketAddr]) -> Vec<SocketAddr> {
+    if listed.is_empty() {
+        host.addresses().iter().map(|address| SocketAddr::new(*address, DNS_PORT)).collect()
+    } else {
+        listed.to_vec()
+    }
+}
+
+async fn serve_udp(socket: UdpSocket, answerer: Answerer) {
+    let mut out = vec![0; ANSWER_OCTETS_MAX];
+    loop {
+        match socket.recv_from().await {
+            Ok(query) => {
+                let Some(reply) = answerer.answer(&query.bytes, Transport::Udp, &mut out) else {
+                    continue;
+                };
+                if let Err(error) = socket.send_to(reply.to_vec(), query.from, query.cause).await {
+                    tracing::debug!(%error, client = %query.from, "cannot reply");
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the UDP socket failed: no more queries are answered");
+                return;
+            }
+        }
+    }
+}
+
+/// The answering function with what it needs beside the query.
+#[derive(Clone, Debug)]
+pub(crate) struct Answerer {
+    zones: Arc<ArcSwap<ZoneSet>>,
+    nsid: Arc<[u8]>,
+    /// Turns by one with each query, so that sets of addresses rotate (course D1).
+    turn: Arc<AtomicU32>,
+}
+
+impl Answerer {
+    pub(crate) fn new(zones: Arc<ArcSwap<ZoneSet>>, nsid: Vec<u8>) -> Self {
+        Self { zones, nsid: nsid.into(), turn: Arc::default() }
+    }
+
+    /// The reply in `out`, or none for what gets no reply.
+    pub(crate) fn answer<'o>(
+        &self,
+        query: &[u8],
+        transport: Transport,
+        out: &'o mut [u8],
+    ) -> Option<&'o [u8]> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let context = AnswerContext { transport, nsid: &self.nsid, rotation: turn };
+        let length = answer::answer(&self.zones.load(), query, out, &context)?;
+        out.get(..length)
+    }
+
+    /// Appends the reply to a message of a stream, its length in front.
+    /// `scratch` has room for the largest message.
+    pub(crate) fn answer_framed(&self, query: &[u8], scratch: &mut [u8], out: &mut Vec<u8>) {
+        let Some(reply) = self.answer(query, Transport::Tcp, scratch) else { return };
+        if let Ok(length) = u16::try_from(reply.len()) {
+            out.extend_from_slice(&length.to_be_bytes());
+            out.extend_from_slice(reply);
+        }
+    }
+}
+
+const DNS_PORT: u16 = 53;
+/// The largest message that a stream can frame (RFC 1035 §4.2.2).
+pub(crate) const ANSWER_OCTETS_MAX: usize = 65_535;
