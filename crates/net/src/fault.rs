@@ -340,11 +340,7 @@ impl Faults {
 }
 
 impl<R> Active<R> {
-    fn applies(
-        &mut self,
-        matches: impl Fn(&R) -> bool,
-        matcher: impl Fn(&R) -> &Matcher,
-    ) -> bool {
+    fn applies(&mut self, matches: impl Fn(&R) -> bool, matcher: impl Fn(&R) -> &Matcher) -> bool {
         if !matches(&self.rule) {
             return false;
         }

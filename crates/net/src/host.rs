@@ -15,11 +15,11 @@ use rand_chacha::ChaCha12Rng;
 use crate::capture::{Capture, HostId};
 use crate::network::{Engine, Network};
 use crate::note::Note;
-use crate::task::Task;
-use crate::tcp::{TcpListener, TcpStream};
+use crate::task::{Task, TaskKind};
+use crate::tcp::{TcpListener, TcpListenerKind, TcpStream, TcpStreamKind};
 use crate::time::{Time, UnixTime};
 use crate::topology::Identity;
-use crate::udp::UdpSocket;
+use crate::udp::{UdpSocket, UdpSocketKind};
 use crate::{real, virtual_net};
 
 /// A machine of a network, as seen by the programs on it. Cheap to clone.
@@ -119,8 +119,10 @@ impl Host {
     /// host's.
     pub fn bind_udp(&self, at: SocketAddr) -> io::Result<UdpSocket> {
         match self.network.engine() {
-            Engine::Real(core) => core.bind_udp(self, at).map(UdpSocket::Real),
-            Engine::Virtual(core) => core.bind_udp(self, at).map(UdpSocket::Virtual),
+            Engine::Real(core) => core.bind_udp(self, at).map(UdpSocketKind::Real).map(UdpSocket),
+            Engine::Virtual(core) => {
+                core.bind_udp(self, at).map(UdpSocketKind::Virtual).map(UdpSocket)
+            }
         }
     }
 
@@ -132,8 +134,12 @@ impl Host {
     /// host's.
     pub fn listen_tcp(&self, at: SocketAddr) -> io::Result<TcpListener> {
         match self.network.engine() {
-            Engine::Real(core) => core.listen_tcp(self, at).map(TcpListener::Real),
-            Engine::Virtual(core) => core.listen_tcp(self, at).map(TcpListener::Virtual),
+            Engine::Real(core) => {
+                core.listen_tcp(self, at).map(TcpListenerKind::Real).map(TcpListener)
+            }
+            Engine::Virtual(core) => {
+                core.listen_tcp(self, at).map(TcpListenerKind::Virtual).map(TcpListener)
+            }
         }
     }
 
@@ -158,12 +164,16 @@ impl Host {
         cause: Cause,
     ) -> io::Result<TcpStream> {
         match self.network.engine() {
-            Engine::Real(core) => {
-                core.connect_tcp(self, from, to, cause).await.map(TcpStream::Real)
-            }
-            Engine::Virtual(core) => {
-                core.connect_tcp(self, from, to, cause).await.map(TcpStream::Virtual)
-            }
+            Engine::Real(core) => core
+                .connect_tcp(self, from, to, cause)
+                .await
+                .map(TcpStreamKind::Real)
+                .map(TcpStream),
+            Engine::Virtual(core) => core
+                .connect_tcp(self, from, to, cause)
+                .await
+                .map(TcpStreamKind::Virtual)
+                .map(TcpStream),
         }
     }
 }
@@ -240,8 +250,8 @@ impl Host {
         T: Send + 'static,
     {
         match self.network.engine() {
-            Engine::Real(core) => Task::Real(core.spawn(self, name, work)),
-            Engine::Virtual(core) => Task::Virtual(core.spawn(name, work)),
+            Engine::Real(core) => Task(TaskKind::Real(core.spawn(self, name, work))),
+            Engine::Virtual(core) => Task(TaskKind::Virtual(core.spawn(name, work))),
         }
     }
 
@@ -272,13 +282,13 @@ impl Host {
                 (0..count)
                     .map(|index| {
                         let work = Arc::clone(&work);
-                        Task::Real(core.worker(self, name, move || work(index)))
+                        Task(TaskKind::Real(core.worker(self, name, move || work(index))))
                     })
                     .collect()
             }
-            Engine::Virtual(core) => {
-                (0..count).map(|index| Task::Virtual(core.spawn(name, work(index)))).collect()
-            }
+            Engine::Virtual(core) => (0..count)
+                .map(|index| Task(TaskKind::Virtual(core.spawn(name, work(index)))))
+                .collect(),
         }
     }
 }

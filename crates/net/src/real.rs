@@ -19,6 +19,7 @@ mod in_flight;
 mod tap;
 mod task;
 mod wheel;
+mod wires;
 
 use std::fmt;
 use std::future::Future;
@@ -187,7 +188,7 @@ impl Host {
         let network = self.network();
         let Engine::Real(core) = network.engine() else { return Err(virtual_has_none()) };
         let listener = bare::TcpListener::new(core, self.room(), door.0)?;
-        Ok(crate::TcpListener::Real(TcpListener::Bare(listener)))
+        Ok(crate::TcpListener(crate::tcp::TcpListenerKind::Real(TcpListener::Bare(listener))))
     }
 
     /// Makes a socket of one that was bound at start-up, as [`Host::adopt`].
@@ -198,7 +199,7 @@ impl Host {
         let network = self.network();
         let Engine::Real(core) = network.engine() else { return Err(virtual_has_none()) };
         let socket = bare::UdpSocket::new(core, self.room(), door.0)?;
-        Ok(crate::UdpSocket::Real(UdpSocket::Bare(socket)))
+        Ok(crate::UdpSocket(crate::udp::UdpSocketKind::Real(UdpSocket::Bare(socket))))
     }
 }
 

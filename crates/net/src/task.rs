@@ -9,10 +9,10 @@ use crate::{real, virtual_net};
 
 /// A running future. Its owner awaits it, aborts it, or drops it, which aborts
 /// it: no task outlives its owner unnoticed.
-pub enum Task<T> {
-    /// On tokio.
+pub struct Task<T>(pub(crate) TaskKind<T>);
+
+pub(crate) enum TaskKind<T> {
     Real(real::Task<T>),
-    /// On the virtual network's executor.
     Virtual(virtual_net::Task<T>),
 }
 
@@ -24,26 +24,26 @@ pub struct TaskEnded;
 impl<T> Task<T> {
     /// Stops the work at its next await.
     pub fn abort(&self) {
-        match self {
-            Self::Real(task) => task.abort(),
-            Self::Virtual(task) => task.abort(),
+        match &self.0 {
+            TaskKind::Real(task) => task.abort(),
+            TaskKind::Virtual(task) => task.abort(),
         }
     }
 
     /// Hands the work to the network, which ends it at its own shutdown.
     pub fn detach(self) {
-        match self {
-            Self::Real(task) => task.detach(),
-            Self::Virtual(task) => task.detach(),
+        match self.0 {
+            TaskKind::Real(task) => task.detach(),
+            TaskKind::Virtual(task) => task.detach(),
         }
     }
 
     /// Whether the work is done or was stopped.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        match self {
-            Self::Real(task) => task.is_finished(),
-            Self::Virtual(task) => task.is_finished(),
+        match &self.0 {
+            TaskKind::Real(task) => task.is_finished(),
+            TaskKind::Virtual(task) => task.is_finished(),
         }
     }
 }
@@ -52,9 +52,9 @@ impl<T> Future for Task<T> {
     type Output = Result<T, TaskEnded>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Self::Real(task) => Pin::new(task).poll(cx),
-            Self::Virtual(task) => Pin::new(task).poll(cx),
+        match &mut self.get_mut().0 {
+            TaskKind::Real(task) => Pin::new(task).poll(cx),
+            TaskKind::Virtual(task) => Pin::new(task).poll(cx),
         }
     }
 }

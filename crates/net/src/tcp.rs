@@ -13,10 +13,11 @@ use crate::{real, virtual_net};
 
 /// A welcoming socket (course K2).
 #[derive(Debug)]
-pub enum TcpListener {
-    /// Kernel.
+pub struct TcpListener(pub(crate) TcpListenerKind);
+
+#[derive(Debug)]
+pub(crate) enum TcpListenerKind {
     Real(real::TcpListener),
-    /// In memory.
     Virtual(virtual_net::TcpListener),
 }
 
@@ -26,28 +27,33 @@ impl TcpListener {
     /// # Errors
     /// As the kernel's: out of descriptors, closed.
     pub async fn accept(&self) -> io::Result<TcpStream> {
-        match self {
-            Self::Real(listener) => listener.accept().await.map(TcpStream::Real),
-            Self::Virtual(listener) => listener.accept().await.map(TcpStream::Virtual),
+        match &self.0 {
+            TcpListenerKind::Real(listener) => {
+                listener.accept().await.map(TcpStreamKind::Real).map(TcpStream)
+            }
+            TcpListenerKind::Virtual(listener) => {
+                listener.accept().await.map(TcpStreamKind::Virtual).map(TcpStream)
+            }
         }
     }
 
     /// The bound address.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        match self {
-            Self::Real(listener) => listener.local_addr(),
-            Self::Virtual(listener) => listener.local_addr(),
+        match &self.0 {
+            TcpListenerKind::Real(listener) => listener.local_addr(),
+            TcpListenerKind::Virtual(listener) => listener.local_addr(),
         }
     }
 }
 
 /// One connection's end.
 #[derive(Debug)]
-pub enum TcpStream {
-    /// Kernel.
+pub struct TcpStream(pub(crate) TcpStreamKind);
+
+#[derive(Debug)]
+pub(crate) enum TcpStreamKind {
     Real(real::TcpStream),
-    /// In memory.
     Virtual(virtual_net::TcpStream),
 }
 
@@ -55,52 +61,52 @@ impl TcpStream {
     /// The other end's address.
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
-        match self {
-            Self::Real(stream) => stream.peer_addr(),
-            Self::Virtual(stream) => stream.peer_addr(),
+        match &self.0 {
+            TcpStreamKind::Real(stream) => stream.peer_addr(),
+            TcpStreamKind::Virtual(stream) => stream.peer_addr(),
         }
     }
 
     /// This end's address.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        match self {
-            Self::Real(stream) => stream.local_addr(),
-            Self::Virtual(stream) => stream.local_addr(),
+        match &self.0 {
+            TcpStreamKind::Real(stream) => stream.local_addr(),
+            TcpStreamKind::Virtual(stream) => stream.local_addr(),
         }
     }
 
     /// The chunk that the last read came from.
     #[must_use]
     pub fn read_cause(&self) -> Cause {
-        match self {
-            Self::Real(stream) => stream.read_cause(),
-            Self::Virtual(stream) => stream.read_cause(),
+        match &self.0 {
+            TcpStreamKind::Real(stream) => stream.read_cause(),
+            TcpStreamKind::Virtual(stream) => stream.read_cause(),
         }
     }
 
     /// The connection's number in the capture; none on a bare machine.
     #[must_use]
     pub fn connection(&self) -> Option<ConnectionId> {
-        match self {
-            Self::Real(stream) => stream.connection(),
-            Self::Virtual(stream) => stream.connection(),
+        match &self.0 {
+            TcpStreamKind::Real(stream) => stream.connection(),
+            TcpStreamKind::Virtual(stream) => stream.connection(),
         }
     }
 
     /// Says whether the following writes are TLS records.
     pub fn set_sealed(&mut self, sealed: bool) {
-        match self {
-            Self::Real(stream) => stream.set_sealed(sealed),
-            Self::Virtual(stream) => stream.set_sealed(sealed),
+        match &mut self.0 {
+            TcpStreamKind::Real(stream) => stream.set_sealed(sealed),
+            TcpStreamKind::Virtual(stream) => stream.set_sealed(sealed),
         }
     }
 
     /// Says because of what the following writes happen.
     pub fn set_write_cause(&mut self, cause: Cause) {
-        match self {
-            Self::Real(stream) => stream.set_write_cause(cause),
-            Self::Virtual(stream) => stream.set_write_cause(cause),
+        match &mut self.0 {
+            TcpStreamKind::Real(stream) => stream.set_write_cause(cause),
+            TcpStreamKind::Virtual(stream) => stream.set_write_cause(cause),
         }
     }
 }
@@ -111,9 +117,9 @@ impl AsyncRead for TcpStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Real(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Virtual(stream) => Pin::new(stream).poll_read(cx, buf),
+        match &mut self.get_mut().0 {
+            TcpStreamKind::Real(stream) => Pin::new(stream).poll_read(cx, buf),
+            TcpStreamKind::Virtual(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -124,23 +130,23 @@ impl AsyncWrite for TcpStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Real(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Virtual(stream) => Pin::new(stream).poll_write(cx, buf),
+        match &mut self.get_mut().0 {
+            TcpStreamKind::Real(stream) => Pin::new(stream).poll_write(cx, buf),
+            TcpStreamKind::Virtual(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Real(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Virtual(stream) => Pin::new(stream).poll_flush(cx),
+        match &mut self.get_mut().0 {
+            TcpStreamKind::Real(stream) => Pin::new(stream).poll_flush(cx),
+            TcpStreamKind::Virtual(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Real(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Virtual(stream) => Pin::new(stream).poll_shutdown(cx),
+        match &mut self.get_mut().0 {
+            TcpStreamKind::Real(stream) => Pin::new(stream).poll_shutdown(cx),
+            TcpStreamKind::Virtual(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -26,10 +26,11 @@ pub struct Datagram {
 
 /// A bound UDP socket.
 #[derive(Debug)]
-pub enum UdpSocket {
-    /// Kernel.
+pub struct UdpSocket(pub(crate) UdpSocketKind);
+
+#[derive(Debug)]
+pub(crate) enum UdpSocketKind {
     Real(real::UdpSocket),
-    /// In memory.
     Virtual(virtual_net::UdpSocket),
 }
 
@@ -44,9 +45,9 @@ impl UdpSocket {
         to: SocketAddr,
         causes: impl Into<Causes>,
     ) -> io::Result<Cause> {
-        match self {
-            Self::Real(socket) => socket.send_to(bytes.into(), to, causes.into()).await,
-            Self::Virtual(socket) => socket.send_to(bytes.into(), to, causes.into()),
+        match &self.0 {
+            UdpSocketKind::Real(socket) => socket.send_to(bytes.into(), to, causes.into()).await,
+            UdpSocketKind::Virtual(socket) => socket.send_to(bytes.into(), to, causes.into()),
         }
     }
 
@@ -55,18 +56,18 @@ impl UdpSocket {
     /// # Errors
     /// As the kernel's; an earlier unreachable destination is not an error.
     pub async fn recv_from(&self) -> io::Result<Datagram> {
-        match self {
-            Self::Real(socket) => socket.recv_from().await,
-            Self::Virtual(socket) => socket.recv_from().await,
+        match &self.0 {
+            UdpSocketKind::Real(socket) => socket.recv_from().await,
+            UdpSocketKind::Virtual(socket) => socket.recv_from().await,
         }
     }
 
     /// The bound address.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        match self {
-            Self::Real(socket) => socket.local_addr(),
-            Self::Virtual(socket) => socket.local_addr(),
+        match &self.0 {
+            UdpSocketKind::Real(socket) => socket.local_addr(),
+            UdpSocketKind::Virtual(socket) => socket.local_addr(),
         }
     }
 }

@@ -36,9 +36,9 @@ use datagram::UdpTable;
 use executor::{Executor, Turn, poll_freely};
 use slab::Key;
 
-pub use datagram::UdpSocket;
-pub use executor::Task;
-pub use stream::{TcpListener, TcpStream};
+pub(crate) use datagram::UdpSocket;
+pub(crate) use executor::Task;
+pub(crate) use stream::{TcpListener, TcpStream};
 
 /// A virtual network's inside.
 #[derive(Debug)]

@@ -214,16 +214,7 @@ impl Parcel {
 
 impl End {
     pub(super) const fn new(host: HostId, at: SocketAddr, room: Room, open: bool) -> Self {
-        Self {
-            host,
-            at,
-            room,
-            open,
-            dead: false,
-            failure: None,
-            reader: None,
-            writer: None,
-        }
+        Self { host, at, room, open, dead: false, failure: None, reader: None, writer: None }
     }
 
     pub(super) fn wake_both(&mut self) {

@@ -92,7 +92,7 @@ const PORT_STREAM: u64 = u64::MAX - 1;
 
 /// A socket in memory.
 #[derive(Debug)]
-pub struct UdpSocket {
+pub(crate) struct UdpSocket {
     core: Arc<Core>,
     host: Host,
     key: Key,

@@ -129,12 +129,18 @@ impl Executor {
         drop((entry, work));
     }
 
-    pub(super) fn spawn<F, T>(&self, core: Weak<super::Core>, name: &'static str, work: F) -> Task<T>
+    pub(super) fn spawn<F, T>(
+        &self,
+        core: Weak<super::Core>,
+        name: &'static str,
+        work: F,
+    ) -> Task<T>
     where
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        let outcome = Arc::new(Outcome(Mutex::new(Progress { done: None, ended: false, waker: None })));
+        let outcome =
+            Arc::new(Outcome(Mutex::new(Progress { done: None, ended: false, waker: None })));
         let report = Report(Arc::clone(&outcome));
         let work: Work = Box::pin(async move {
             let done = work.await;
@@ -174,7 +180,12 @@ impl Executor {
     /// The names of the tasks that wait, for whoever asks why nothing happens.
     pub(super) fn names(&self) -> Vec<&'static str> {
         let tasks = self.lock();
-        tasks.entries.keys().into_iter().filter_map(|key| Some(tasks.entries.get(key)?.name)).collect()
+        tasks
+            .entries
+            .keys()
+            .into_iter()
+            .filter_map(|key| Some(tasks.entries.get(key)?.name))
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Tasks> {
@@ -236,7 +247,7 @@ impl<T> Drop for Report<T> {
 }
 
 /// A running future of a virtual network.
-pub struct Task<T> {
+pub(crate) struct Task<T> {
     outcome: Arc<Outcome<T>>,
     task: Option<Key>,
     core: Weak<super::Core>,

@@ -19,10 +19,9 @@ use super::slab::Key;
 use crate::capture::{ConnectionChange, ConnectionId, HostId, Layer, Packet, What};
 use crate::host::Host;
 
-
 /// A welcoming socket in memory.
 #[derive(Debug)]
-pub struct TcpListener {
+pub(crate) struct TcpListener {
     core: Arc<Core>,
     host: HostId,
     key: Key,
@@ -31,7 +30,7 @@ pub struct TcpListener {
 
 /// One end of a connection in memory.
 #[derive(Debug)]
-pub struct TcpStream {
+pub(crate) struct TcpStream {
     core: Arc<Core>,
     key: Key,
     end: usize,

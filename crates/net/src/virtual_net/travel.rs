@@ -20,8 +20,7 @@ use capa7_dissect::{Cause, Causes};
 use super::Core;
 use super::agenda::Happening;
 use super::connection::{
-    BACKLOG_MAX, CLIENT, Closing, Connection, Parcel, Phase, Piece, SERVER,
-    TcpTable, direction,
+    BACKLOG_MAX, CLIENT, Closing, Connection, Parcel, Phase, Piece, SERVER, TcpTable, direction,
 };
 use super::slab::Key;
 use crate::capture::{ConnectionChange, Fate, HostId, Packet, What};
@@ -240,10 +239,7 @@ impl Core {
 impl Core {
     /// Sends the first segment.
     pub(super) fn ask(self: &Arc<Self>, tcp: &mut TcpTable, connection: Key) {
-        self.launch(
-            tcp,
-            Travel { connection, from: CLIENT, leg: Leg::Again, cargo: Cargo::Syn },
-        );
+        self.launch(tcp, Travel { connection, from: CLIENT, leg: Leg::Again, cargo: Cargo::Syn });
     }
 
     fn answer(self: &Arc<Self>, tcp: &mut TcpTable, key: Key, from: usize, cargo: Cargo) {
@@ -542,7 +538,8 @@ impl Core {
         if let Some(piece) = piece {
             let size = piece.bytes.len() as u64;
             if let Some(rate) = limits.rate_bps {
-                pipe.not_before = now + Duration::from_nanos(size.saturating_mul(1_000_000_000) / rate);
+                pipe.not_before =
+                    now + Duration::from_nanos(size.saturating_mul(1_000_000_000) / rate);
             }
             if let Some(writer) = connection.ends[from].writer.take() {
                 writer.wake();
@@ -556,8 +553,7 @@ impl Core {
         if fin {
             let offset = tcp.connections.get(key).map_or(offset, |found| found.pipes[from].sent);
             let end = Parcel { fin: true, ..Parcel::empty(offset, now) };
-            let travel =
-                Travel { connection: key, from, leg: Leg::Again, cargo: Cargo::Data(end) };
+            let travel = Travel { connection: key, from, leg: Leg::Again, cargo: Cargo::Data(end) };
             if slow {
                 self.schedule(now + limits.slow_close, travel);
             } else {
