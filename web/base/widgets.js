@@ -1,0 +1,98 @@
+// Small parts that several panels use: buttons, menus, dialogs.
+
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+import { t } from "./i18n.js";
+
+/** @import { Child } from "./dom.js" */
+
+/**
+ * A button with an icon; its name is read aloud and shown on hovering.
+ * @param {string} image @param {string | (() => string)} text key of the text, or a function
+ * @param {() => void} run @param {Record<string, any>} [more]
+ */
+export function iconButton(image, text, run, more = {}) {
+  const name = typeof text === "string" ? () => t(text) : text;
+  return h("button", {
+    type: "button", class: "icon-button", "aria-label": name, title: name, onclick: run, ...more,
+  }, icon(image));
+}
+
+/**
+ * A button that opens a small panel below it; Escape and a click elsewhere close it.
+ * @param {Record<string, any>} props @param {Child} face
+ * @param {(close: () => void) => Child} content made each time it opens
+ */
+export function menu(props, face, content) {
+  const panel = h("div", { class: "menu-panel", hidden: true });
+  const button = h("button", {
+    type: "button", class: "menu-button", ...props, "aria-expanded": "false",
+    onclick: () => (panel.hidden ? open() : close()),
+  }, face);
+  const box = h("div", { class: "menu" }, button, panel);
+  const outside = (/** @type {Event} */ event) => {
+    if (!box.contains(/** @type {Node} */ (event.target))) close();
+  };
+  const escape = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Escape") return;
+    close();
+    button.focus();
+  };
+  function open() {
+    panel.replaceChildren(h("div", {}, content(close)));
+    panel.hidden = false;
+    button.setAttribute("aria-expanded", "true");
+    document.addEventListener("pointerdown", outside);
+    box.addEventListener("keydown", escape);
+    keepInside(panel);
+  }
+  function close() {
+    panel.hidden = true;
+    button.setAttribute("aria-expanded", "false");
+    document.removeEventListener("pointerdown", outside);
+    box.removeEventListener("keydown", escape);
+  }
+  return box;
+}
+
+/** Moves a panel that would leave the window back into it. @param {HTMLElement} panel */
+function keepInside(panel) {
+  panel.style.removeProperty("translate");
+  const { left, right } = panel.getBoundingClientRect();
+  const over = right - document.documentElement.clientWidth + 8;
+  if (over > 0) panel.style.setProperty("translate", `${-Math.min(over, left - 8)}px 0`);
+  else if (left < 8) panel.style.setProperty("translate", `${8 - left}px 0`);
+}
+
+/**
+ * A dialog over the page, removed when it closes.
+ * @param {string} title @param {Child} content
+ */
+export function dialog(title, content) {
+  const box = h("dialog", { class: "dialog", "aria-label": title, onclose: () => box.remove() },
+    h("header", {}, h("h2", {}, title), iconButton("close", "close", () => box.close())),
+    h("div", { class: "dialog-body", tabindex: "0" }, content));
+  box.addEventListener("click", (event) => {
+    if (event.target === box) box.close();
+  });
+  document.body.append(box);
+  box.showModal();
+  return box;
+}
+
+/**
+ * A panel: a section with a heading.
+ * @param {string} name class and id @param {string} title key of its text
+ * @param {Child} tools right of the heading @param {...Child} content
+ */
+export function panel(name, title, tools, ...content) {
+  return h("section", { class: `panel ${name}`, id: name, "aria-labelledby": `${name}-title` },
+    h("header", { class: "panel-head" },
+      h("h2", { id: `${name}-title` }, () => t(title)),
+      h("div", { class: "panel-tools" }, tools)),
+    ...content);
+}
+
+/** The sentence of an empty panel: what will appear, and how to make it appear.
+ * @param {() => Child} text */
+export const empty = (text) => h("p", { class: "empty" }, /** @type {any} */ (text));

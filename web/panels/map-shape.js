@@ -1,0 +1,96 @@
+// Where things are drawn on the map. Plain geometry: no state, no elements.
+
+/** @import { HostView, World } from "../model/types.js" */
+/** @typedef {{ host: HostView, x: number, y: number, width: number, height: number,
+ *  title: string, sub: string }} Card */
+
+const PADDING_X = 14;
+/** Left of the hosts stand the names of the tiers. */
+const TIER_NAMES_PX = 74;
+const CARD_HEIGHT = 34;
+const SMALL_HEIGHT = 21;
+const CARD_WIDTH_MAX = 150;
+const SMALL_WIDTH_MIN = 16;
+const TITLE_CHAR_PX = 6.5;
+const SUB_CHAR_PX = 5.1;
+const GAP_PX = 6;
+
+/**
+ * @param {World} world @param {number} width @param {number} height
+ * @returns {Map<number, Card>}
+ */
+export function cards(world, width, height) {
+  const placed = world.hosts.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y));
+  const levels = [...new Set(placed.map(({ y }) => y))].sort((a, b) => a - b);
+  const names = width > 480 ? TIER_NAMES_PX : 0;
+  const inner = width - names - 2 * PADDING_X;
+  const between = levels.slice(1).map((y, index) => (y - levels[index]) * height);
+  const tall = Math.min(...between, height) >= CARD_HEIGHT + 8;
+  /** @type {Map<number, Card>} */
+  const found = new Map();
+  for (const level of levels) {
+    const row = placed.filter(({ y }) => y === level).sort((a, b) => a.x - b.x);
+    const room = inner / row.length - GAP_PX;
+    for (const host of row) {
+      const x = names + PADDING_X + host.x * inner;
+      found.set(host.id, shape(host, x, level * height, room, tall));
+    }
+  }
+  return found;
+}
+
+/**
+ * @param {HostView} host @param {number} x @param {number} y @param {number} room
+ * @param {boolean} tall @returns {Card}
+ */
+function shape(host, x, y, room, tall) {
+  const label = host.person ?? host.label;
+  const address = host.addresses[0] ?? "";
+  const sub = tall && room > 76 ? (host.person ? host.label : address) : "";
+  const wanted = Math.max(label.length * TITLE_CHAR_PX, sub.length * SUB_CHAR_PX) + 18;
+  const width = Math.max(SMALL_WIDTH_MIN, Math.min(room, wanted, CARD_WIDTH_MAX));
+  const height = sub ? CARD_HEIGHT : SMALL_HEIGHT;
+  return {
+    host, x, y, width, height, title: clip(label, (width - 6) / TITLE_CHAR_PX),
+    sub: clip(sub, (width - 6) / SUB_CHAR_PX),
+  };
+}
+
+/** @param {string} text @param {number} most */
+export function clip(text, most) {
+  const count = Math.floor(most);
+  if (text.length <= count) return text;
+  return count <= 1 ? text.slice(0, 1) : `${text.slice(0, count - 1)}…`;
+}
+
+/** The curve between two cards, as two ends and two handles. @param {Card} a @param {Card} b */
+function curve(a, b) {
+  const [upper, lower] = a.y <= b.y ? [a, b] : [b, a];
+  if (Math.abs(a.y - b.y) < 4) {
+    const bow = Math.min(40, Math.abs(a.x - b.x) / 4);
+    const y = a.y - a.height / 2;
+    return { p: [a.x, y], q: [a.x, y - bow], r: [b.x, y - bow], z: [b.x, b.y - b.height / 2] };
+  }
+  const [top, bottom] = [upper.y + upper.height / 2, lower.y - lower.height / 2];
+  const bend = Math.max(14, (bottom - top) * 0.5);
+  const up = { p: [upper.x, top], q: [upper.x, top + bend], r: [lower.x, bottom - bend],
+    z: [lower.x, bottom] };
+  return upper === a ? up : { p: up.z, q: up.r, r: up.q, z: up.p };
+}
+
+/** @param {Card} a @param {Card} b */
+export function edgePath(a, b) {
+  const { p, q, r, z } = curve(a, b);
+  return `M${p[0]} ${p[1]} C${q[0]} ${q[1]} ${r[0]} ${r[1]} ${z[0]} ${z[1]}`;
+}
+
+/** @param {Card} a @param {Card} b @param {number} share 0 at `a`, 1 at `b` */
+export function pointOn(a, b, share) {
+  const { p, q, r, z } = curve(a, b);
+  const u = 1 - share;
+  const [w0, w1, w2, w3] = [u * u * u, 3 * u * u * share, 3 * u * share * share, share ** 3];
+  return {
+    x: w0 * p[0] + w1 * q[0] + w2 * r[0] + w3 * z[0],
+    y: w0 * p[1] + w1 * q[1] + w2 * r[1] + w3 * z[1],
+  };
+}

@@ -1,0 +1,111 @@
+// The caches of the resolvers, each record with its time to live counting down
+// (course D6).
+
+import { h, reconcile } from "../base/dom.js";
+import { countdown } from "../base/format.js";
+import { t } from "../base/i18n.js";
+import { effect, signal } from "../base/signal.js";
+import { registerFold } from "../model/fold.js";
+import { folded } from "../model/folded.js";
+import * as store from "../model/store.js";
+
+/** @import { EventView } from "../model/types.js" */
+/** @typedef {{ name: string, type: string, at: number, expires: number, absent: boolean,
+ *  rank: string, event: number }} Entry */
+
+/** Entries of one cache that are kept here; the oldest go first. */
+const ENTRIES_MAX = 400;
+/** Entries drawn. */
+const SHOWN_MAX = 60;
+const SECOND = 1e9;
+
+registerFold({ name: "caches", start: () => new Map(), apply });
+
+/** @param {Map<number, Map<string, Entry>>} caches @param {EventView} event */
+function apply(caches, event) {
+  if (event.type !== "note" || event.room !== "dns" || event.from == null) return;
+  const data = event.data ?? {};
+  const kind = event.kind ?? "";
+  if (kind === "flushed") return flush(caches.get(event.from), data.name);
+  if (kind === "expired") return void caches.get(event.from)?.delete(keyOf(data));
+  if (kind !== "cached" && kind !== "cached_absence") return;
+  const cache = caches.get(event.from) ?? new Map();
+  caches.set(event.from, cache);
+  const key = keyOf(data);
+  cache.delete(key);
+  cache.set(key, {
+    name: plain(data.name), type: typeOf(data) || "—", at: event.at,
+    expires: event.at + Number(data.ttl_s ?? data.ttl ?? 0) * SECOND,
+    absent: kind === "cached_absence", rank: String(data.rank ?? ""), event: event.id,
+  });
+  if (cache.size > ENTRIES_MAX) cache.delete(cache.keys().next().value ?? "");
+}
+
+/** @param {Record<string, any>} data */
+const typeOf = (data) => String(data.rtype ?? data.type ?? "");
+/** @param {Record<string, any>} data */
+const keyOf = (data) => `${plain(data.name)} ${typeOf(data)}`;
+/** @param {unknown} name */
+const plain = (name) => String(name ?? "").replace(/(.)\.$/, "$1").toLowerCase();
+
+/** @param {Map<string, Entry> | undefined} cache @param {unknown} name */
+function flush(cache, name) {
+  if (!cache) return;
+  if (name === undefined || name === null) return cache.clear();
+  const wanted = plain(name);
+  for (const [key, entry] of cache) if (entry.name === wanted) cache.delete(key);
+}
+
+const chosen = signal(-1);
+
+export const cacheCard = { id: "cache", render };
+
+function render() {
+  const { state } = folded.get();
+  /** @type {Map<number, Map<string, Entry>>} */
+  const caches = state.caches;
+  const hosts = [...caches].filter(([, cache]) => cache.size > 0).map(([id]) => id);
+  if (hosts.length === 0) return null;
+  const id = hosts.includes(chosen.get()) ? chosen.get() : hosts[0];
+  const list = h("ul", { class: "cache" });
+  effect(() => {
+    const now = store.now.get();
+    const entries = [...(caches.get(id)?.values() ?? [])]
+      .filter(({ expires }) => expires > now).reverse().slice(0, SHOWN_MAX);
+    reconcile(list, entries, ({ event, type }) => `${event} ${type}`, makeEntry, fillEntry);
+  });
+  return [tabs(hosts, id), list];
+}
+
+/** @param {number[]} hosts @param {number} id */
+function tabs(hosts, id) {
+  return h("div", { class: "card-tabs", role: "group", "aria-label": t("resolvers") },
+    hosts.map((host) => h("button", {
+      type: "button", "aria-pressed": String(host === id), onclick: () => chosen.set(host),
+    }, store.hostLabel(host))));
+}
+
+/** @param {Entry} entry */
+function makeEntry(entry) {
+  return h("li", { class: entry.absent ? "absent" : "", title: t("cache_entry",
+    { name: entry.name, type: entry.type, rank: entry.rank }) },
+  h("button", { type: "button", class: "cache-face",
+    onclick: () => store.selected.set(entry.event) },
+  h("span", { class: "cache-name" }, entry.name || "."),
+  h("span", { class: "cache-type" }, entry.absent ? t("absent", { type: entry.type })
+    : entry.type),
+  h("span", { class: "cache-left figure" })),
+  h("span", { class: "bar", "aria-hidden": "true" }, h("span", { class: "bar-fill" })));
+}
+
+/** @param {HTMLElement} element @param {Entry} entry */
+function fillEntry(element, entry) {
+  const now = store.now.peek();
+  const left = entry.expires - now;
+  const share = left / Math.max(1, entry.expires - entry.at);
+  const text = /** @type {HTMLElement} */ (element.querySelector(".cache-left"));
+  text.textContent = countdown(left);
+  const bar = /** @type {HTMLElement} */ (element.querySelector(".bar-fill"));
+  bar.style.setProperty("transform", `scaleX(${Math.max(0, Math.min(1, share)).toFixed(4)})`);
+  element.classList.toggle("ending", share < 0.1);
+}

@@ -1,0 +1,26 @@
+// What the servers know at the cursor. Each room registers cards; a card that has
+// nothing to say yet says what it will show.
+
+import { h } from "../base/dom.js";
+import { t } from "../base/i18n.js";
+import { empty, panel } from "../base/widgets.js";
+import { cacheCard } from "./state-cache.js";
+import { loadCard } from "./state-load.js";
+import { socketsCard } from "./state-sockets.js";
+
+/**
+ * One card of the state: its fold is registered by its own module.
+ * @typedef {{ id: string, render: () => Node | Node[] | null }} StateCard
+ */
+
+/** In the order in which they stand. @type {StateCard[]} */
+const CARDS = [cacheCard, loadCard, socketsCard];
+
+export function statePanel() {
+  const body = h("div", { class: "state-cards", tabindex: "0", role: "group",
+    "aria-label": () => t("state") },
+  CARDS.map((card) => h("section", { class: `state-card ${card.id}` },
+    h("h3", {}, () => t(`state_${card.id}`)),
+    () => card.render() ?? empty(() => t(`state_${card.id}_empty`)))));
+  return panel("state", "state", null, body);
+}
