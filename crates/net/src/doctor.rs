@@ -80,7 +80,8 @@ fn tell(reasons: &mut Vec<String>, tried: Result<(), String>, yes: &str, no: &st
 fn fallback(reasons: &mut Vec<String>) -> Mode {
     #[expect(clippy::disallowed_types, reason = "a probe, closed at once")]
     let bound = UdpSocket::bind(("127.7.7.7", 0));
-    let works = tell(reasons, bound.map(drop).map_err(|e| e.to_string()), LOOPBACK_YES, LOOPBACK_NO);
+    let works =
+        tell(reasons, bound.map(drop).map_err(|e| e.to_string()), LOOPBACK_YES, LOOPBACK_NO);
     if works { Mode::Loopback } else { Mode::Virtual }
 }
 

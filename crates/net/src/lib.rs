@@ -19,6 +19,8 @@
 pub mod batch;
 pub mod capture;
 pub mod control;
+pub mod doctor;
+pub mod exec;
 pub mod fault;
 pub mod host;
 pub mod link;
@@ -32,6 +34,7 @@ pub mod tcp;
 pub mod time;
 pub mod topology;
 pub mod udp;
+pub mod wire;
 
 mod foreign;
 mod real;

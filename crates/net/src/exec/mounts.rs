@@ -95,7 +95,10 @@ fn place_over(target: &Path, file: &Path) -> Result<(), ExecError> {
     };
     made().map_err(|source| {
         tracing::debug!(target = %target.display(), %source, "a file is not covered");
-        ExecError::Step { step: "putting the lab's resolv.conf, hosts and nsswitch.conf in place", source }
+        ExecError::Step {
+            step: "putting the lab's resolv.conf, hosts and nsswitch.conf in place",
+            source,
+        }
     })
 }
 

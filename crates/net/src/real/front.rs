@@ -104,6 +104,13 @@ pub(super) struct Fronts {
     sockets: BTreeMap<SocketAddr, Weak<net::UdpSocket>>,
 }
 
+impl Fronts {
+    /// Whether a program has a socket at this address.
+    pub(super) fn has_any_at(&self, address: IpAddr) -> bool {
+        self.open.keys().any(|at| at.ip() == address)
+    }
+}
+
 /// One kernel socket and the programs that have its address.
 #[derive(Debug)]
 pub(super) struct Front {

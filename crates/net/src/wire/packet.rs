@@ -74,6 +74,7 @@ pub(crate) struct Segment {
     pub(crate) sequence: u32,
     pub(crate) acknowledged: u32,
     pub(crate) flags: u8,
+    pub(crate) header_bytes: usize,
 }
 
 impl View {
@@ -166,6 +167,7 @@ fn tcp(bytes: &[u8]) -> Option<(Transport, usize)> {
         sequence: u32_at(bytes, 4)?,
         acknowledged: u32_at(bytes, 8)?,
         flags: *bytes.get(13)?,
+        header_bytes: header,
     };
     Some((Transport::Tcp(segment), header))
 }
@@ -195,60 +197,110 @@ pub(crate) fn set_macs(frame: &mut [u8], to: Mac, from: Mac) {
     }
 }
 
-/// Computes a datagram's checksum anew, after its payload was changed.
-pub(crate) fn mend_udp(frame: &mut [u8], view: &View) {
-    let Some(start) = view.payload.start.checked_sub(UDP_HEADER_BYTES) else { return };
-    let place = start + 6..start + 8;
-    put(frame, place.clone(), &[0, 0]);
-    let sum = {
-        let bytes = frame.get(start..view.payload.end).unwrap_or_default();
-        let mut sum = pseudo_header(view, UDP, bytes.len());
-        sum += words(bytes);
-        fold(sum)
+/// Computes the checksum of a datagram or segment anew, after its payload was
+/// changed: its receiver takes it.
+pub(crate) fn mend(frame: &mut [u8], view: &View) {
+    let (protocol, header, place) = match view.transport {
+        Transport::Udp { .. } => (UDP, UDP_HEADER_BYTES, 6),
+        Transport::Tcp(segment) => (TCP, segment.header_bytes, 16),
+        Transport::PortUnreachable { .. } | Transport::Other => return,
     };
-    // Zero would mean that there is none: RFC 768.
-    let sum = if sum == 0 { 0xffff } else { sum };
+    let Some(start) = view.payload.start.checked_sub(header) else { return };
+    let place = start + place..start + place + 2;
+    put(frame, place.clone(), &[0, 0]);
+    let bytes = frame.get(start..view.payload.end).unwrap_or_default();
+    let sum = fold(pseudo_header(view.from, view.to, protocol, bytes.len()) + words(bytes));
+    // In UDP, zero would mean that there is none: RFC 768.
+    let sum = if sum == 0 && protocol == UDP { 0xffff } else { sum };
     put(frame, place, &sum.to_be_bytes());
 }
 
-/// The pseudo header of RFC 768 and RFC 8200 §8.1, summed.
-fn pseudo_header(view: &View, protocol: u8, length: usize) -> u32 {
+/// The pseudo header of RFC 768, RFC 9293 §3.1 and RFC 8200 §8.1, summed.
+fn pseudo_header(from: IpAddr, to: IpAddr, protocol: u8, length: usize) -> u32 {
     let address = |address: IpAddr| match address {
         IpAddr::V4(address) => words(&address.octets()),
         IpAddr::V6(address) => words(&address.octets()),
     };
     let length = u32::try_from(length).unwrap_or(0);
-    address(view.from) + address(view.to) + u32::from(protocol) + (length >> 16) + (length & 0xffff)
+    address(from) + address(to) + u32::from(protocol) + (length >> 16) + (length & 0xffff)
+}
+
+/// Makes a datagram. None when the ends are of two families or it is too long.
+pub(crate) fn datagram(from: SocketAddr, to: SocketAddr, payload: &[u8]) -> Option<Vec<u8>> {
+    let length = u16::try_from(UDP_HEADER_BYTES + payload.len()).ok()?;
+    let mut bytes = Vec::with_capacity(usize::from(length));
+    for half in [from.port(), to.port(), length, 0] {
+        bytes.extend_from_slice(&half.to_be_bytes());
+    }
+    bytes.extend_from_slice(payload);
+    ip_packet(from.ip(), to.ip(), UDP, &bytes)
+}
+
+/// Makes the segment that tears a connection down (RFC 9293 §3.10.7): with
+/// `acknowledged` it refuses a SYN.
+pub(crate) fn reset(
+    from: SocketAddr,
+    to: SocketAddr,
+    sequence: u32,
+    acknowledged: Option<u32>,
+) -> Option<Vec<u8>> {
+    let acknowledges = if acknowledged.is_some() { flag::ACK } else { 0 };
+    let mut bytes = Vec::with_capacity(TCP_HEADER_BYTES);
+    bytes.extend_from_slice(&from.port().to_be_bytes());
+    bytes.extend_from_slice(&to.port().to_be_bytes());
+    bytes.extend_from_slice(&sequence.to_be_bytes());
+    bytes.extend_from_slice(&acknowledged.unwrap_or(0).to_be_bytes());
+    // Five words of header, the flags, no window, checksum and pointer later.
+    bytes.extend_from_slice(&[0x50, flag::RST | acknowledges, 0, 0, 0, 0, 0, 0]);
+    ip_packet(from.ip(), to.ip(), TCP, &bytes)
 }
 
 /// What a router answers to a packet for a host that is not there (RFC 792,
-/// RFC 1812 §5.2.7.1): from that address, so that the sender knows which. None
-/// for IPv6, and never to an error (RFC 1122 §3.2.2).
+/// RFC 1812 §5.2.7.1), in that host's name, so that the sender knows which.
+/// None for IPv6, and never to an error (RFC 1122 §3.2.2).
 pub(crate) fn host_unreachable(frame: &[u8], view: &View) -> Option<Vec<u8>> {
-    let (IpAddr::V4(from), IpAddr::V4(to)) = (view.from, view.to) else { return None };
-    let answerable = matches!(view.transport, Transport::Udp { .. } | Transport::Tcp(_));
-    let header_end = view.payload.start.min(frame.len());
-    let quoted = frame.get(ETHERNET_BYTES..header_end.max(ETHERNET_BYTES + IPV4_HEADER_BYTES + 8))?;
-    if !answerable {
+    if !matches!(view.transport, Transport::Udp { .. } | Transport::Tcp(_)) || view.to.is_ipv6() {
         return None;
     }
+    let quoted = frame.get(ETHERNET_BYTES..view.payload.start)?;
     let mut error = vec![UNREACHABLE, UNREACHABLE_HOST, 0, 0, 0, 0, 0, 0];
     error.extend_from_slice(quoted);
     let sum = fold(words(&error));
     put(&mut error, 2..4, &sum.to_be_bytes());
-    let total = u16::try_from(IPV4_HEADER_BYTES + error.len()).ok()?;
-    let mut header = vec![0x45, 0];
-    header.extend_from_slice(&total.to_be_bytes());
-    header.extend_from_slice(&[0, 0, 0, 0, TIME_TO_LIVE, ICMP, 0, 0]);
-    header.extend_from_slice(&to.octets());
-    header.extend_from_slice(&from.octets());
-    let sum = fold(words(&header));
-    put(&mut header, 10..12, &sum.to_be_bytes());
-    let mut out = vec![0; 12];
-    out.extend_from_slice(&TYPE_IPV4.to_be_bytes());
-    out.extend_from_slice(&header);
-    out.extend_from_slice(&error);
-    Some(out)
+    ip_packet(view.to, view.from, ICMP, &error)
+}
+
+/// A frame without addresses around an IP packet.
+fn ip_packet(from: IpAddr, to: IpAddr, protocol: u8, bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut frame = vec![0; 12];
+    match (from, to) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => {
+            let total = u16::try_from(IPV4_HEADER_BYTES + bytes.len()).ok()?;
+            let mut header = vec![0x45, 0];
+            header.extend_from_slice(&total.to_be_bytes());
+            header.extend_from_slice(&[0, 0, 0, 0, TIME_TO_LIVE, protocol, 0, 0]);
+            header.extend_from_slice(&from.octets());
+            header.extend_from_slice(&to.octets());
+            let sum = fold(words(&header));
+            put(&mut header, 10..12, &sum.to_be_bytes());
+            frame.extend_from_slice(&TYPE_IPV4.to_be_bytes());
+            frame.extend_from_slice(&header);
+        }
+        (IpAddr::V6(from), IpAddr::V6(to)) => {
+            let length = u16::try_from(bytes.len()).ok()?;
+            frame.extend_from_slice(&TYPE_IPV6.to_be_bytes());
+            frame.extend_from_slice(&[0x60, 0, 0, 0]);
+            frame.extend_from_slice(&length.to_be_bytes());
+            frame.extend_from_slice(&[protocol, TIME_TO_LIVE]);
+            frame.extend_from_slice(&from.octets());
+            frame.extend_from_slice(&to.octets());
+        }
+        _ => return None,
+    }
+    frame.extend_from_slice(bytes);
+    let view = View::parse(&frame)?;
+    mend(&mut frame, &view);
+    Some(frame)
 }
 
 /// The sum of 16-bit words, RFC 1071; an odd byte is the first of its word.

@@ -42,6 +42,8 @@ pub(super) type Ends = (SocketAddr, SocketAddr);
 pub(super) struct Flow {
     pub(super) connection: ConnectionId,
     state: State,
+    /// The sequence number of the SYN that asked.
+    asked: u32,
     ways: [Way; 2],
     /// The last event of the connection, because of which the next happens.
     pub(super) latest: Cause,
@@ -71,11 +73,7 @@ pub(super) enum Seen {
     /// The connection changed.
     Change(ConnectionChange),
     /// New bytes of one direction.
-    Chunk {
-        direction: Direction,
-        offset: u64,
-        bytes: Bytes,
-    },
+    Chunk { direction: Direction, offset: u64, bytes: Bytes },
 }
 
 impl Streams {
@@ -99,6 +97,7 @@ impl Streams {
         let flow = Flow {
             connection,
             state: State::Asked,
+            asked: syn.sequence,
             ways: [asking, Way::default()],
             latest: Cause::NONE,
         };
@@ -125,6 +124,17 @@ pub(super) const fn asks(segment: Segment) -> bool {
 }
 
 impl Flow {
+    /// Whether this SYN is the one that asked, sent again.
+    pub(super) const fn was_asked_with(&self, syn: Segment) -> bool {
+        self.asked == syn.sequence
+    }
+
+    /// Whether a segment begins with bytes that were not seen.
+    pub(super) fn is_new(&mut self, direction: Direction, segment: Segment) -> bool {
+        let way = self.way(direction);
+        way.next.is_some_and(|next| segment.sequence.wrapping_sub(next).cast_signed() >= 0)
+    }
+
     /// Takes a segment as it leaves its sender.
     pub(super) fn on_leave(
         &mut self,

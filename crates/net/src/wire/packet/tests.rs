@@ -2,26 +2,57 @@
 
 use super::*;
 
-/// A datagram `payload` from 10.0.0.1:4000 to 10.0.0.2:53, checksums right.
-fn datagram(payload: &[u8]) -> Vec<u8> {
-    let udp_length = u16::try_from(8 + payload.len()).expect("short");
-    let mut frame = vec![0; 12];
-    frame.extend_from_slice(&[0x08, 0x00, 0x45, 0]);
-    frame.extend_from_slice(&(20 + udp_length).to_be_bytes());
-    frame.extend_from_slice(&[0, 0, 0, 0, 64, UDP, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
-    frame.extend_from_slice(&[0x0f, 0xa0, 0, 53]);
-    frame.extend_from_slice(&udp_length.to_be_bytes());
-    frame.extend_from_slice(&[0, 0]);
-    frame.extend_from_slice(payload);
-    let view = View::parse(&frame).expect("a packet");
-    mend_udp(&mut frame, &view);
-    frame
+fn ends() -> (SocketAddr, SocketAddr) {
+    ("10.0.0.1:4000".parse().expect("an address"), "10.0.0.2:53".parse().expect("an address"))
 }
 
-fn sum_of_udp(frame: &[u8]) -> u16 {
+fn datagram(payload: &[u8]) -> Vec<u8> {
+    let (from, to) = ends();
+    super::datagram(from, to, payload).expect("a datagram")
+}
+
+/// What a receiver sums: nothing, when the checksum is right.
+fn sum(frame: &[u8]) -> u16 {
     let view = View::parse(frame).expect("a packet");
-    let bytes = frame.get(view.payload.start - 8..view.payload.end).expect("within");
-    fold(pseudo_header(&view, UDP, bytes.len()) + words(bytes))
+    let (protocol, header) = match view.transport {
+        Transport::Udp { .. } => (UDP, 8),
+        Transport::Tcp(segment) => (TCP, segment.header_bytes),
+        other => panic!("{other:?} has no checksum"),
+    };
+    let bytes = frame.get(view.payload.start - header..view.payload.end).expect("within");
+    fold(pseudo_header(view.from, view.to, protocol, bytes.len()) + words(bytes))
+}
+
+#[test]
+fn a_datagram_is_made_byte_by_byte_as_a_kernel_makes_it() {
+    // Goal: RFC 791 §3.1 and RFC 768; both checksums added up by hand.
+    let expected = [
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x08, 0x00, // Ethernet
+        0x45, 0, 0, 30, 0, 0, 0, 0, 64, 17, 0x66, 0xcd, 10, 0, 0, 1, 10, 0, 0, 2, // IPv4
+        0x0f, 0xa0, 0, 53, 0, 10, 0x73, 0x91, b'h', b'i', // UDP
+    ];
+    assert_eq!(datagram(b"hi"), expected);
+}
+
+#[test]
+fn a_datagram_of_ip_version_6_shows_its_ends_too() {
+    let from: SocketAddr = "[2001:db8::1]:4000".parse().expect("an address");
+    let to: SocketAddr = "[2001:db8::2]:53".parse().expect("an address");
+    let frame = super::datagram(from, to, b"hello").expect("a datagram");
+    let view = View::parse(&frame).expect("a packet");
+    assert_eq!(view.ends(), Some((from, to)));
+    assert_eq!((sum(&frame), frame.get(view.payload)), (0, Some(b"hello".as_slice())));
+    assert_eq!(super::datagram(from, ends().0, b""), None, "two families");
+}
+
+#[test]
+fn a_reset_has_no_payload_and_a_right_checksum() {
+    let (from, to) = ends();
+    let frame = reset(from, to, 0, Some(100)).expect("a segment");
+    let view = View::parse(&frame).expect("a packet");
+    let Transport::Tcp(segment) = view.transport else { panic!("not TCP") };
+    assert_eq!((segment.flags, segment.acknowledged), (flag::RST | flag::ACK, 100));
+    assert_eq!((sum(&frame), view.payload.len()), (0, 0));
 }
 
 #[test]
@@ -48,8 +79,8 @@ fn a_changed_datagram_is_mended_so_that_its_receiver_takes_it() {
         if let Some(byte) = frame.get_mut(view.payload.start) {
             *byte ^= 0x20;
         }
-        mend_udp(&mut frame, &view);
-        assert_eq!(sum_of_udp(&frame), 0, "a right checksum sums to nothing");
+        mend(&mut frame, &view);
+        assert_eq!(sum(&frame), 0, "a right checksum sums to nothing");
     }
 }
 
@@ -111,7 +142,7 @@ fn random_frames_are_refused_or_read_within_bounds() {
         }
         if let Some(view) = View::parse(&frame) {
             assert!(view.payload.end <= frame.len() && view.payload.start <= view.payload.end);
-            mend_udp(&mut frame.clone(), &view);
+            mend(&mut frame.clone(), &view);
             let _answer = host_unreachable(&frame, &view);
         }
     }

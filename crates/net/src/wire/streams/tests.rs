@@ -11,7 +11,7 @@ fn ends() -> Ends {
 
 fn segment(sequence: u32, flags: u8) -> Segment {
     let (from, to) = ends();
-    Segment { from: from.port(), to: to.port(), sequence, acknowledged: 0, flags }
+    Segment { from: from.port(), to: to.port(), sequence, acknowledged: 0, flags, header_bytes: 20 }
 }
 
 /// An open connection whose streams begin at these numbers.
