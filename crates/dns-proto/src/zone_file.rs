@@ -131,6 +131,11 @@ impl ZoneFile {
         self.records.iter().map(|stored| self.view(stored))
     }
 
+    /// The record with this number in the order of the file.
+    pub(crate) fn record(&self, number: u32) -> Option<ZoneFileRecord<'_>> {
+        self.records.get(number as usize).map(|stored| self.view(stored))
+    }
+
     /// The owner of the first SOA record, which is the zone's name.
     pub fn apex(&self) -> Option<&Name> {
         self.records

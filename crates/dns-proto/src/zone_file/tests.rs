@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::RdataText;
+use crate::rdata::RdataText;
 
 const SOA: &str = "example.com. 300 IN SOA ns1 root 1 2 3 4 5\n";
 
