@@ -111,12 +111,27 @@ fn skip_line(thread: Option<&str>, what: &str) -> String {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
     fn a_program_is_found_by_its_full_path_only_when_it_can_be_run() {
-        assert_eq!(find("sh").map(|path| path.is_absolute()), Some(true));
+        use std::fs::Permissions;
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = env::temp_dir().join(format!("capa7-peers-{}", std::process::id()));
+        let program = folder.join("a-peer");
+        std::fs::create_dir_all(&folder).expect("a temporary folder");
+        std::fs::write(&program, "").expect("a file in it");
+        let found_with_mode = |mode| {
+            std::fs::set_permissions(&program, Permissions::from_mode(mode)).expect("our file");
+            find_in("a-peer", folder.as_os_str())
+        };
+        assert_eq!(found_with_mode(0o644), None, "a file that nobody may run");
+        assert_eq!(found_with_mode(0o755).as_ref(), Some(&program));
+        std::fs::remove_dir_all(&folder).expect("our folder");
+
+        assert_eq!(find_in("a-peer", folder.as_os_str()), None);
         assert_eq!(find_in("sh", OsStr::new("relative/bin")), None);
-        assert_eq!(find_in("no-such-program", OsStr::new("/bin:/usr/bin")), None);
-        assert_eq!(find_in("hosts", OsStr::new("/etc")), None, "a file that nobody may run");
+        assert_eq!(find("sh").map(|path| path.is_absolute()), Some(true));
     }
 
     #[test]
