@@ -15,6 +15,7 @@ use rand_chacha::ChaCha12Rng;
 use crate::capture::{Capture, HostId};
 use crate::network::{Engine, Network};
 use crate::note::Note;
+use crate::signals::Signals;
 use crate::task::{Task, TaskKind};
 use crate::tcp::{TcpListener, TcpListenerKind, TcpStream, TcpStreamKind};
 use crate::time::{Time, UnixTime};
@@ -228,6 +229,17 @@ impl Host {
     #[must_use]
     pub fn rng(&self) -> ChaCha12Rng {
         self.network.stream(&self.identity)
+    }
+
+    /// The operator's signals from now on.
+    ///
+    /// # Errors
+    /// `Unsupported` in a virtual network, which nobody signals.
+    pub fn signals(&self) -> io::Result<Signals> {
+        match self.network.engine() {
+            Engine::Real(_) => Signals::watch(),
+            Engine::Virtual(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     /// Records what a program says of itself, and returns the note's number,

@@ -28,6 +28,7 @@ pub mod loopback;
 pub mod namespace;
 pub mod network;
 pub mod note;
+pub mod signals;
 pub mod startup;
 pub mod task;
 pub mod tcp;
