@@ -18,8 +18,6 @@ use crate::{Name, RecordType};
 pub use present::RdataText;
 pub(crate) use scan::parse_seconds;
 
-pub(crate) use generic::is_well_formed;
-
 /// Why a text is not record data.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("column {column}: {problem}")]

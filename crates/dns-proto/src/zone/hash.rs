@@ -172,7 +172,8 @@ impl Index {
 }
 
 fn tag(hash: u64) -> u32 {
-    (hash & u64::from(u32::MAX)) as u32
+    let [a, b, c, d, ..] = hash.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 /// A name and the octets that reading eight at a time may touch behind it.
