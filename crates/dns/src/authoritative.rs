@@ -12,11 +12,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use arc_swap::ArcSwap;
 use capa7_dissect::Room;
-use capa7_dns_proto::answer::{self, AnswerContext, Transport};
+use capa7_dns_proto::answer::{AnswerContext, AnswerSettings, Transport, answer};
 use capa7_dns_proto::zone::ZoneSet;
 use capa7_net::{Host, Task, UdpSocket};
 
@@ -28,9 +27,9 @@ use crate::stream;
 pub struct AuthoritativeConfig {
     /// Where to listen; empty is port 53 of every address of the host.
     pub listen: Vec<SocketAddr>,
-    /// The identifier that a client may ask for (NSID, RFC 5001): which of the
-    /// replicas of an address answered.
-    pub nsid: Vec<u8>,
+    /// What is answered beside the zones' content: the order of addresses, and
+    /// the identifier that tells replicas apart (NSID, RFC 5001).
+    pub settings: AnswerSettings,
     /// Bounds on the TCP side.
     pub connections: ConnectionLimits,
 }
@@ -53,7 +52,7 @@ impl Authoritative {
         config: &AuthoritativeConfig,
     ) -> io::Result<Self> {
         let host = host.in_room(Room::Dns);
-        let answerer = Answerer::new(Arc::clone(&zones), config.nsid.clone());
+        let answerer = Answerer::new(Arc::clone(&zones), config.settings.clone());
         let mut tasks = Vec::new();
         for at in listen_addresses(&host, &config.listen) {
             let socket = host.bind_udp(at)?;
@@ -88,12 +87,13 @@ pub(crate) fn listen_addresses(host: &Host, listed: &[SocketAddr]) -> Vec<Socket
     }
 }
 
-async fn serve_udp(socket: UdpSocket, answerer: Answerer) {
+async fn serve_udp(socket: UdpSocket, mut answerer: Answerer) {
     let mut out = vec![0; ANSWER_OCTETS_MAX];
     loop {
         match socket.recv_from().await {
             Ok(query) => {
-                let Some(reply) = answerer.answer(&query.bytes, Transport::Udp, &mut out) else {
+                let Some(reply) = answerer.answer(&query.bytes, Transport::Datagram, &mut out)
+                else {
                     continue;
                 };
                 if let Err(error) = socket.send_to(reply.to_vec(), query.from, query.cause).await {
@@ -108,41 +108,44 @@ async fn serve_udp(socket: UdpSocket, answerer: Answerer) {
     }
 }
 
-/// The answering function with what it needs beside the query.
-#[derive(Clone, Debug)]
+/// The answering function with what it needs beside the query; one per task.
+#[derive(Debug)]
 pub(crate) struct Answerer {
     zones: Arc<ArcSwap<ZoneSet>>,
-    nsid: Arc<[u8]>,
-    /// Turns by one with each query, so that sets of addresses rotate (course D1).
-    turn: Arc<AtomicU32>,
+    context: AnswerContext,
 }
 
 impl Answerer {
-    pub(crate) fn new(zones: Arc<ArcSwap<ZoneSet>>, nsid: Vec<u8>) -> Self {
-        Self { zones, nsid: nsid.into(), turn: Arc::default() }
+    pub(crate) fn new(zones: Arc<ArcSwap<ZoneSet>>, settings: AnswerSettings) -> Self {
+        Self { zones, context: AnswerContext::new(settings) }
     }
 
     /// The reply in `out`, or none for what gets no reply.
     pub(crate) fn answer<'o>(
-        &self,
+        &mut self,
         query: &[u8],
         transport: Transport,
         out: &'o mut [u8],
     ) -> Option<&'o [u8]> {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let context = AnswerContext { transport, nsid: &self.nsid, rotation: turn };
-        let length = answer::answer(&self.zones.load(), query, out, &context)?;
-        out.get(..length)
+        let reply = answer(&self.zones.load(), query, transport, out, &mut self.context)?;
+        out.get(..reply.octets)
     }
 
     /// Appends the reply to a message of a stream, its length in front.
     /// `scratch` has room for the largest message.
-    pub(crate) fn answer_framed(&self, query: &[u8], scratch: &mut [u8], out: &mut Vec<u8>) {
-        let Some(reply) = self.answer(query, Transport::Tcp, scratch) else { return };
+    pub(crate) fn answer_framed(&mut self, query: &[u8], scratch: &mut [u8], out: &mut Vec<u8>) {
+        let Some(reply) = self.answer(query, Transport::Stream, scratch) else { return };
         if let Ok(length) = u16::try_from(reply.len()) {
             out.extend_from_slice(&length.to_be_bytes());
             out.extend_from_slice(reply);
         }
+    }
+}
+
+impl Clone for Answerer {
+    /// The same zones and settings with scratch memory of its own.
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.zones), self.context.settings().clone())
     }
 }
 

@@ -7,11 +7,16 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod authoritative;
 mod connections;
 mod frames;
+mod serve;
+mod stream;
 mod stub;
 mod zone_files;
 
+pub use authoritative::{Authoritative, AuthoritativeConfig};
 pub use connections::ConnectionLimits;
+pub use serve::{ServeConfig, ServeError, load_zones, serve};
 pub use stub::{StubClient, StubError, StubOptions, StubReply};
 pub use zone_files::{ZoneLoadError, read_zone_file};

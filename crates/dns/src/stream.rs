@@ -26,8 +26,8 @@ pub(crate) async fn serve(
         };
         let client = stream.peer_addr().ip();
         if connections.admits(client, &limits) {
-            let task =
-                host.spawn("dns tcp", one_connection(host.clone(), stream, limits, answerer.clone()));
+            let task = host
+                .spawn("dns tcp", one_connection(host.clone(), stream, limits, answerer.clone()));
             connections.keep(client, task);
         }
     }
@@ -40,7 +40,7 @@ async fn one_connection(
     host: Host,
     mut stream: TcpStream,
     limits: ConnectionLimits,
-    answerer: Answerer,
+    mut answerer: Answerer,
 ) {
     let (mut frames, mut buffer, mut out) = (Frames::default(), vec![0; READ_OCTETS], Vec::new());
     let mut scratch = vec![0; ANSWER_OCTETS_MAX];

@@ -30,6 +30,7 @@ pub mod network;
 pub mod note;
 pub mod signals;
 pub mod startup;
+pub mod stopwatch;
 pub mod task;
 pub mod tcp;
 pub mod time;
