@@ -34,8 +34,8 @@ export const message = (run, id) =>
   ask(run ? `/api/runs/${run}/message/${id}` : `/api/message/${id}`);
 /** @param {string} language */
 export const course = (language) => ask(`/api/course?lang=${language}`);
-/** @param {string} host @param {Record<string, any>} action */
-export const act = (host, action) => send("/api/do", { host, action });
+/** An action in the words of scenarios. @param {Record<string, any>} action */
+export const act = (action) => send("/api/do", { action });
 /** @param {FaultSpec} fault */
 export const addFault = (fault) => send("/api/faults", fault);
 /** @param {number} id */

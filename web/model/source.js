@@ -104,6 +104,15 @@ function show() {
     moveClock();
   });
   if (events.some(({ kind }) => kind === "fault")) refreshFaults().catch(store.complain);
+  if (events.some(({ from, to }) => isNew(from) || isNew(to))) refreshWorld();
+}
+
+/** @param {number | null | undefined} id */
+const isNew = (id) => typeof id === "number" && !store.hostsById.peek().has(id);
+
+/** Hosts join the network while programs run in it. */
+function refreshWorld() {
+  api.world().then(store.world.set).catch(store.complain);
 }
 
 function moveClock() {
@@ -152,8 +161,7 @@ async function openRun(route) {
     store.version.update((count) => count + 1);
     store.selected.set(0);
     store.chosenHost.set(-1);
-    store.faults.set((run.changes ?? []).map((change, id) => ({ id, ...change.fault,
-      at: change.at })));
+    store.faults.set((run.changes ?? []).map(({ at, shown }, id) => ({ id, at, shown })));
     player.seek(0, 0);
   });
   await setFilter(route.filter ?? "");
@@ -205,7 +213,7 @@ export async function breakIt(fault) {
     await api.addFault(fault);
     return refreshFaults();
   }
-  return again((changes) => [...changes, { at: Math.floor(store.now.peek()), fault }]);
+  return again((changes) => [...changes, { at: Math.floor(store.now.peek()), ...fault }]);
 }
 
 /** @param {number} id */

@@ -107,20 +107,14 @@
  */
 
 /**
- * One thing that the reader changed, at a time of the run.
- * @typedef {{ at: number, fault?: FaultSpec, action?: Record<string, any> }} Change
+ * A fault in the words of scenarios, and what the page shows of it.
+ * @typedef {{ fault: Record<string, any>, shown: Record<string, any> }} FaultSpec
  */
 
 /**
- * @typedef {object} FaultSpec
- * @property {"host" | "link" | "message"} on
- * @property {string} kind cut, slow, lose, overload, down, drop, delay, corrupt, forge
- * @property {string} [host]
- * @property {string} [from]
- * @property {string} [to]
- * @property {string} [match] a filter
- * @property {number} [amount]
- * @property {number} [nth]
+ * One thing that the reader changed, at a time of the run.
+ * @typedef {{ at: number, fault?: Record<string, any>, act?: Record<string, any>,
+ *   shown?: Record<string, any> }} Change
  */
 
 /**

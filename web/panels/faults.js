@@ -11,19 +11,33 @@ import * as store from "../model/store.js";
 
 /** @import { EventView, FaultSpec } from "../model/types.js" */
 
-/** What a click does to a host, with its amount (ms, share, bytes per second). */
-const HOST_FAULTS = /** @type {const} */ ([
-  { on: "host", kind: "down" },
-  { on: "link", kind: "cut" },
-  { on: "link", kind: "slow", amount: 300 },
-  { on: "link", kind: "lose", amount: 0.3 },
-  { on: "link", kind: "overload", amount: 2000 },
-]);
+/** What a click does to a host, in the words of scenarios.
+ * @type {Record<string, (host: string) => Record<string, any>>} */
+const HOST_FAULTS = {
+  down: (host) => ({ down: host }),
+  cut: (host) => link(host, { cut: true }),
+  slow: (host) => link(host, { latency: "300ms" }),
+  lose: (host) => link(host, { loss: 0.3 }),
+  overload: (host) => link(host, { rate: "2kB/s", queue: "4KiB" }),
+};
 
-/** What a click does to the next messages like one. */
-const MESSAGE_FAULTS = /** @type {const} */ ([
-  { kind: "drop" }, { kind: "delay", amount: 1000 }, { kind: "corrupt" }, { kind: "forge" },
-]);
+/** What a click does to the next message that passes a filter.
+ * @type {Record<string, (of: string) => Record<string, any>>} */
+const MESSAGE_FAULTS = {
+  drop: (of) => ({ drop: { of, count: 1 } }),
+  delay: (of) => ({ delay: { of, by: "1s", count: 1 } }),
+  duplicate: (of) => ({ duplicate: { of, count: 1 } }),
+};
+
+/** Faults that only a question or an answer of DNS can have.
+ * @type {Record<string, (of: string) => Record<string, any>>} */
+const DNS_FAULTS = {
+  corrupt: (of) => ({ rewrite: { of, field: "id", flip: "01", count: 1 } }),
+  forge: (of) => ({ forge: { of, address: "203.0.113.66", after: "1ms", count: 1 } }),
+};
+
+/** @param {string} host @param {Record<string, any>} change */
+const link = (host, change) => ({ link: { host, up: change, down: change } });
 
 /** @param {FaultSpec} fault */
 function apply(fault) {
@@ -32,35 +46,42 @@ function apply(fault) {
 
 /** @param {string} host */
 export function faultButtons(host) {
-  return h("div", { class: "fault-buttons" }, HOST_FAULTS.map((fault) => h("button", {
-    type: "button", class: "fault", title: t(`fault_${fault.kind}_hint`),
-    onclick: () => apply({ ...fault, host }),
-  }, icon("bolt", 13), t(`fault_${fault.kind}`))));
+  return h("div", { class: "fault-buttons" }, Object.entries(HOST_FAULTS).map(([kind, make]) =>
+    h("button", {
+      type: "button", class: "fault", title: t(`fault_${kind}_hint`), "data-fault": kind,
+      onclick: () => apply({ fault: make(host), shown: { kind, host } }),
+    }, icon("bolt", 13), t(`fault_${kind}`))));
 }
 
 /** @param {EventView} event */
 export function messageFaults(event) {
+  const kinds = { ...MESSAGE_FAULTS, ...(event.room === "dns" ? DNS_FAULTS : {}) };
   return menu({ class: "menu-button quiet", title: t("break_message") },
     [icon("bolt", 14), t("break")],
     (close) => h("div", { class: "menu-list" },
       h("p", { class: "menu-text" }, t("break_message_text")),
-      MESSAGE_FAULTS.map((fault) => h("button", {
-        type: "button", class: "menu-item", onclick: () => {
+      Object.entries(kinds).map(([kind, make]) => h("button", {
+        type: "button", class: "menu-item", "data-fault": kind, onclick: () => {
           close();
-          apply({ ...fault, on: "message", ...like(event) });
+          const [from, to] = [store.hostName(event.from), store.hostName(event.to)];
+          apply({ fault: make(like(event)), shown: { kind, from, to } });
         },
-      }, h("b", {}, t(`fault_${fault.kind}`)), h("small", {}, t(`fault_${fault.kind}_hint`))))));
+      }, h("b", {}, t(`fault_${kind}`)), h("small", {}, t(`fault_${kind}_hint`))))));
 }
 
-/** What names the messages like one: its ends, and its question. @param {EventView} event */
+/** The messages like one: its ends, and its question. @param {EventView} event */
 function like(event) {
-  const fields = event.fields ?? {};
-  const match = [event.room];
-  if (fields.qname) match.push(`qname == "${fields.qname}"`);
-  if (fields.qr !== undefined) match.push(`qr == ${fields.qr}`);
-  return { from: store.hostName(event.from), to: store.hostName(event.to),
-    match: match.join(" && "), nth: 1 };
+  const parts = [event.room, `from:${quoted(store.hostName(event.from))}`,
+    `to:${quoted(store.hostName(event.to))}`];
+  for (const name of ["qname", "qtype", "qr"]) {
+    const value = event.fields?.[name];
+    if (typeof value === "string") parts.push(`${name}==${quoted(value)}`);
+  }
+  return parts.join(" && ");
 }
+
+/** @param {string} text */
+const quoted = (text) => `"${text.replace(/["\\]/g, "\\$&")}"`;
 
 export function faultChips() {
   return h("div", { class: "fault-chips", hidden: () => store.faults.get().length === 0 }, () =>
@@ -72,10 +93,10 @@ export function faultChips() {
       }, icon("close", 11)))));
 }
 
-/** @param {any} fault */
+/** @param {{ shown?: Record<string, any>, at?: number }} fault */
 function describe(fault) {
-  const place = fault.host ?? [fault.from, fault.to].filter(Boolean).join(" → ");
+  const { kind, host, from, to } = fault.shown ?? {};
+  const place = host ?? [from, to].filter(Boolean).join(" → ");
   const when = fault.at === undefined ? "" : ` · ${moment(fault.at)}`;
-  const name = fault.kind ? t(`fault_${fault.kind}`) : t("fault");
-  return `${name} · ${fault.text ?? place}${when}`;
+  return `${kind ? t(`fault_${kind}`) : t("fault")} · ${place}${when}`;
 }

@@ -19,8 +19,10 @@ import { clip } from "./map-shape.js";
  *   kin?: boolean }} Item
  */
 
-/** Columns are never narrower. */
+/** Columns are never narrower, on a phone and elsewhere. */
+const COLUMN_MIN_PHONE = 56;
 const COLUMN_MIN = 84;
+const PHONE_PX = 500;
 /** Silence longer than this is told between two rows. */
 const GAP_NS = 2e9;
 /** Rows drawn above and below what is seen. */
@@ -91,7 +93,8 @@ export function ladderPanel() {
 
   effect(() => {
     const hosts = columns.get();
-    column = Math.max(COLUMN_MIN, (size.get() - GUTTER - 8) / Math.max(1, hosts.length));
+    const least = size.get() < PHONE_PX ? COLUMN_MIN_PHONE : COLUMN_MIN;
+    column = Math.max(least, (size.get() - GUTTER - 8) / Math.max(1, hosts.length));
     width = Math.max(size.get(), GUTTER + 8 + column * hosts.length);
     places = new Map(hosts.map(({ id }, index) => [id, GUTTER + column * (index + 0.5)]));
     drawHead(head, hosts, places, column);

@@ -7,7 +7,7 @@
 const PADDING_X = 14;
 /** Left of the hosts stand the names of the tiers. */
 const TIER_NAMES_PX = 74;
-const CARD_HEIGHT = 34;
+const CARD_HEIGHT = 31;
 const SMALL_HEIGHT = 21;
 const CARD_WIDTH_MAX = 150;
 const SMALL_WIDTH_MIN = 16;
@@ -25,7 +25,7 @@ export function cards(world, width, height) {
   const names = width > 480 ? TIER_NAMES_PX : 0;
   const inner = width - names - 2 * PADDING_X;
   const between = levels.slice(1).map((y, index) => (y - levels[index]) * height);
-  const tall = Math.min(...between, height) >= CARD_HEIGHT + 8;
+  const tall = Math.min(...between, height) >= CARD_HEIGHT + 6;
   /** @type {Map<number, Card>} */
   const found = new Map();
   for (const level of levels) {

@@ -168,7 +168,7 @@ function makeNode({ host }) {
 
 /** Names of hosts that a fault holds down. */
 function brokenHosts() {
-  return new Set(store.faults.get().filter(({ on }) => on !== "message").map(({ host }) => host));
+  return new Set(store.faults.get().map(({ shown }) => shown?.host).filter(Boolean));
 }
 
 /** @param {Element} group @param {Map<number, Card>} places */

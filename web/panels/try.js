@@ -72,9 +72,9 @@ function queryForm() {
     event.preventDefault();
     asking.set(true);
     try {
-      const action = { do: "query", name: name.value, type: type.value };
-      const result = await api.act(hosts.value, action);
-      answer.set(result.text ?? JSON.stringify(result, null, 1));
+      const query = { from: hosts.value, name: name.value.trim(), type: type.value };
+      const result = await api.act({ query });
+      answer.set(result.text);
       if (result.event) store.selected.set(result.event);
     } catch (error) {
       answer.set("");
