@@ -47,7 +47,7 @@ pub(crate) fn host_with(
         up,
         down,
     };
-    net.network().add_host(config).unwrap()
+    net.network().add_host(config).expect("a new name and sane links")
 }
 
 /// Two hosts, 10.0.0.1 and 10.0.0.2, each with this link both ways.

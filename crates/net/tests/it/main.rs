@@ -1,5 +1,12 @@
 //! The door's behaviour, through its public face only.
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod clock;
 mod determinism;
+mod fault;
 mod house;
+mod loopback;
+mod loopback_streams;
+mod machine;
+mod tcp;
 mod udp;
