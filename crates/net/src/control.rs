@@ -85,7 +85,7 @@ pub enum ControlError {
 pub struct Answer {
     /// What is told.
     pub value: Value,
-    /// What is handed over, at most [`rights::DESCRIPTORS_MAX`].
+    /// What is handed over, at most four.
     pub descriptors: Vec<OwnedFd>,
 }
 

@@ -7,7 +7,6 @@
 
 use std::fs;
 use std::io;
-use std::net::UdpSocket;
 
 use serde::Serialize;
 
@@ -79,7 +78,7 @@ fn tell(reasons: &mut Vec<String>, tried: Result<(), String>, yes: &str, no: &st
 
 fn fallback(reasons: &mut Vec<String>) -> Mode {
     #[expect(clippy::disallowed_types, reason = "a probe, closed at once")]
-    let bound = UdpSocket::bind(("127.7.7.7", 0));
+    let bound = std::net::UdpSocket::bind(("127.7.7.7", 0));
     let works =
         tell(reasons, bound.map(drop).map_err(|e| e.to_string()), LOOPBACK_YES, LOOPBACK_NO);
     if works { Mode::Loopback } else { Mode::Virtual }

@@ -125,6 +125,7 @@ impl Wire {
     /// # Errors
     /// When the network is not of this process's sockets, or the kernel
     /// refuses veth pairs or packet sockets: `doctor` tells beforehand.
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
     pub fn start(network: &Network, house: Arc<House>) -> io::Result<Self> {
         let Engine::Real(core) = network.engine() else {
             return Err(io::Error::new(io::ErrorKind::Unsupported, WireError::NotSealed));

@@ -13,7 +13,7 @@ use socket2::{MsgHdr, SockRef};
 use crate::namespace::sys;
 
 /// The most descriptors that one message carries.
-pub const DESCRIPTORS_MAX: usize = 4;
+pub(super) const DESCRIPTORS_MAX: usize = 4;
 
 const WORD: usize = size_of::<usize>();
 const HEADER: usize = WORD + 8;

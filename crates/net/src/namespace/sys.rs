@@ -118,6 +118,12 @@ pub(crate) fn ignore_outgoing(socket: &Socket) -> io::Result<()> {
     set_option(socket, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, 1)
 }
 
+/// Sends past the interface's queue, which a veth end has only some time after
+/// its peer came up: until then it would swallow packets.
+pub(crate) fn bypass_queue(socket: &Socket) -> io::Result<()> {
+    set_option(socket, libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, 1)
+}
+
 /// Asks for a receive buffer beyond the system's usual limit, which a process
 /// may that administers the socket's namespace.
 pub(crate) fn force_receive_buffer(socket: &Socket, bytes: libc::c_int) -> io::Result<()> {
@@ -345,6 +351,7 @@ mod tests {
     fn buffers_and_deafness_are_refused_on_a_socket_that_has_none() {
         let socket = Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).expect("udp");
         assert!(ignore_outgoing(&socket).is_err(), "a packet socket's option");
+        assert!(bypass_queue(&socket).is_err(), "a packet socket's option");
         let (receive, send) =
             (force_receive_buffer(&socket, 1 << 16), force_send_buffer(&socket, 1 << 16));
         assert_eq!(receive.is_ok(), send.is_ok(), "both need the same capability");

@@ -18,10 +18,8 @@ use crate::fault::{Forgery, MessageView, Transport};
 use crate::link::{Link, LinkConfig};
 use crate::time::Time;
 
-/// Connections that something is done to at once; more are left alone.
-const HARMED_MAX: usize = 4096;
-
-/// The connections that something is done to.
+/// The connections that something is done to, each of them followed: with a
+/// connection that is let go its harm ends.
 #[derive(Debug)]
 pub(super) struct Harms(BTreeMap<Ends, Harm>, ChaCha12Rng);
 
@@ -217,7 +215,9 @@ impl Switch {
             let packet = self.packet((opener, asked), ends, Bytes::new());
             self.record_change(ends, change, packet);
         }
-        self.streams.close(ends);
+        if let Some((_, _, flow)) = self.streams.find(ends.0, ends.1) {
+            flow.end();
+        }
     }
 
     /// What the rules make of a new chunk of a stream: how much later it goes,
@@ -260,7 +260,7 @@ impl Switch {
             return;
         }
         let verdict = self.shared.faults.judge_connection(asked);
-        if verdict.notes.is_empty() || self.harms.0.len() >= HARMED_MAX {
+        if verdict.notes.is_empty() {
             return;
         }
         let found = self.streams.find(ends.0, ends.1);

@@ -28,6 +28,7 @@ impl Port {
             // The forwarder also knows its own frames by their sender.
             tracing::debug!(%error, "a packet socket hears itself");
         }
+        sys::bypass_queue(&socket)?;
         for force in [sys::force_receive_buffer, sys::force_send_buffer] {
             if let Err(error) = force(&socket, BUFFER_BYTES) {
                 tracing::debug!(%error, "a packet socket keeps its usual buffer");

@@ -154,7 +154,9 @@ impl Switch {
             return None;
         }
         let connection = self.shared.capture.new_connection();
-        self.streams.open(ends, segment, connection);
+        if let Some(oldest) = self.streams.open(ends, segment, connection) {
+            self.harms.forget(oldest);
+        }
         let packet = self.packet((flight.from, flight.to), ends, Bytes::new());
         if self.is_program(flight.to) {
             self.record_change(ends, ConnectionChange::Asked, packet.clone());
@@ -184,10 +186,6 @@ impl Switch {
                     } else if is_ours {
                         self.record_change(ends, change, packet);
                     }
-                    if ends_it(change) {
-                        self.streams.close(ends);
-                        self.harms.forget(ends);
-                    }
                 }
                 Seen::Chunk { direction, offset, bytes } if is_ours => {
                     let packet = self.packet(hosts, (from, to), bytes);
@@ -215,12 +213,6 @@ impl Switch {
         let what = What::Connection { connection, change, packet };
         flow.latest = self.shared.capture.record(now, flow.latest.into(), what);
     }
-}
-
-/// Whether nothing more is to be expected of a connection.
-const fn ends_it(change: ConnectionChange) -> bool {
-    use ConnectionChange::{Closed, Refused, Reset};
-    matches!(change, Closed | Refused | Reset)
 }
 
 /// The room of a program's message, by its well-known port.

@@ -3,9 +3,9 @@
 //!
 //! ```text
 //!           SYN            SYN,ACK
-//!  (none) ───────▶ asked ──────────▶ open ──FIN──▶ half closed ──FIN──▶ (none)
+//!  (none) ───────▶ asked ──────────▶ open ──FIN──▶ half closed ──FIN──▶ ended
 //!                    │ RST             │ RST
-//!                    ▼ refused         ▼ reset
+//!                    ▼ ended           ▼ ended
 //! ```
 //! Segments are looked at when they leave their sender, who sends new bytes in
 //! order: what is sent again was seen already, and a gap means that the wire
@@ -53,6 +53,8 @@ pub(super) struct Flow {
 enum State {
     Asked,
     Open,
+    /// Nothing new is to come; what is under way still arrives.
+    Ended,
 }
 
 /// One direction.
@@ -91,8 +93,14 @@ impl Streams {
         self.flows.get_mut(&ends).map(|flow| (ends, direction, flow))
     }
 
-    /// Begins to follow a connection with the SYN that asks for it.
-    pub(super) fn open(&mut self, ends: Ends, syn: Segment, connection: ConnectionId) {
+    /// Begins to follow a connection with the SYN that asks for it. Returns
+    /// the one that is let go for it.
+    pub(super) fn open(
+        &mut self,
+        ends: Ends,
+        syn: Segment,
+        connection: ConnectionId,
+    ) -> Option<Ends> {
         let asking = Way { next: Some(syn.sequence.wrapping_add(1)), ..Way::default() };
         let flow = Flow {
             connection,
@@ -104,17 +112,12 @@ impl Streams {
         if self.flows.insert(ends, flow).is_none() {
             self.order.push_back(ends);
         }
-        if self.flows.len() > FLOWS_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.flows.remove(&oldest);
+        if self.flows.len() <= FLOWS_MAX {
+            return None;
         }
-    }
-
-    /// Lets a connection go.
-    pub(super) fn close(&mut self, ends: Ends) {
-        self.flows.remove(&ends);
-        self.order.retain(|other| *other != ends);
+        let oldest = self.order.pop_front()?;
+        self.flows.remove(&oldest);
+        Some(oldest)
     }
 }
 
@@ -143,8 +146,12 @@ impl Flow {
         payload: &[u8],
     ) -> Vec<Seen> {
         let mut seen = Vec::new();
+        if self.state == State::Ended {
+            return seen;
+        }
         if segment.flags & flag::RST != 0 {
             let refused = self.state == State::Asked && direction == Direction::ToClient;
+            self.end();
             let change = match refused {
                 true => ConnectionChange::Refused,
                 false => ConnectionChange::Reset,
@@ -170,12 +177,24 @@ impl Flow {
         if segment.flags & flag::FIN != 0 && all_seen && !way.finished {
             way.finished = true;
             let both = self.ways.iter().all(|way| way.finished);
+            if both {
+                self.end();
+            }
             seen.push(Seen::Change(match both {
                 true => ConnectionChange::Closed,
                 false => ConnectionChange::HalfClosed,
             }));
         }
         seen
+    }
+
+    /// Ends the connection: nothing new is seen of it.
+    pub(super) fn end(&mut self) {
+        self.state = State::Ended;
+        for way in &mut self.ways {
+            way.waiting = BTreeMap::new();
+            way.waiting_bytes = 0;
+        }
     }
 
     /// Remembers the number under which a chunk was recorded.

@@ -241,12 +241,13 @@ impl Switch {
         topology.nearest(to, view.from).map(|from| (from, to))
     }
 
-    fn no_such_host(&mut self, frame: &[u8], view: &View, sender: Option<HostId>) {
+    fn no_such_host(&self, frame: &[u8], view: &View, sender: Option<HostId>) {
         let Some(sender) = sender else { return };
         self.record_unreachable(frame, view, sender);
         // The next router says so at once; nothing of it is shaped.
-        if let Some(answer) = packet::host_unreachable(frame, view) {
-            self.put(sender, answer);
+        let answer = packet::host_unreachable(frame, view);
+        if let Some(Err(error)) = answer.map(|answer| self.put(sender, answer)) {
+            tracing::debug!(%error, "an end of the wire took no frame");
         }
     }
 
@@ -328,18 +329,19 @@ impl Switch {
             }
         }
         self.record_arrival(&flight, fate);
-        let (to, frame) = (flight.to, flight.frame);
-        self.put(to, frame);
+        let (to, message) = (flight.to, flight.message);
+        if let Err(error) = self.put(to, flight.frame) {
+            tracing::debug!(%error, "an end of the wire took no frame");
+            self.shared.capture.end(self.core.now(), message, Fate::Lost("kernel"));
+        }
     }
 
     /// Puts a frame on the wire to a host.
-    pub(super) fn put(&self, to: HostId, mut frame: Vec<u8>) {
+    fn put(&self, to: HostId, mut frame: Vec<u8>) -> io::Result<()> {
         let port = self.of_host.get(&to).copied().unwrap_or(HOUSE);
-        let Some(end) = self.ports.get(port) else { return };
+        let end = self.ports.get(port).ok_or(io::ErrorKind::NotFound)?;
         packet::set_macs(&mut frame, end.far, end.near);
-        if let Err(error) = end.port.send(&frame) {
-            tracing::debug!(%error, bytes = frame.len(), "an end of the wire took no frame");
-        }
+        end.port.send(&frame)
     }
 
     /// Whether a host is a program of its own, behind a wire.

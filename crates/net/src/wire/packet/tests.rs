@@ -29,7 +29,7 @@ fn a_datagram_is_made_byte_by_byte_as_a_kernel_makes_it() {
     let expected = [
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x08, 0x00, // Ethernet
         0x45, 0, 0, 30, 0, 0, 0, 0, 64, 17, 0x66, 0xcd, 10, 0, 0, 1, 10, 0, 0, 2, // IPv4
-        0x0f, 0xa0, 0, 53, 0, 10, 0x73, 0x91, b'h', b'i', // UDP
+        0x0f, 0xa0, 0, 53, 0, 10, 0x73, 0x99, b'h', b'i', // UDP
     ];
     assert_eq!(datagram(b"hi"), expected);
 }
