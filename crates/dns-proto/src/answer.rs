@@ -36,7 +36,7 @@ pub enum Transport {
 /// The order in which the addresses of a set are given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AddressOrder {
-    /// Each answer starts with the next address, so that load spreads (course D16).
+    /// Each answer starts with the next address, so that load spreads (course D1).
     #[default]
     Rotate,
     /// As in the zone file.
