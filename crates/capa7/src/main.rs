@@ -36,6 +36,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let capa7 = Capa7::parse();
+    output::log_to_stderr();
     let outcome = match capa7.command {
         Command::Dns(command) => commands::dns::run(command),
     };

@@ -22,3 +22,20 @@ pub(crate) fn complain(error: &anyhow::Error) {
         let _ = writeln!(err, "  because: {cause}");
     }
 }
+
+/// Tells the operator of a server something, on standard error.
+pub(crate) fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "capa7: {text}");
+}
+
+/// Sends what the program's parts log to standard error: warnings by default,
+/// what `CAPA7_LOG` says otherwise (`info`, `capa7_dns=debug`).
+pub(crate) fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CAPA7_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .try_init();
+}

@@ -1,6 +1,7 @@
 //! `capa7 dns …`: names.
 
 mod check;
+mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,6 +11,8 @@ use clap::Subcommand;
 /// Names: serve zones, resolve for clients, ask questions, check zone files.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DnsCommand {
+    /// Answer with authority for the zones of the files given
+    Serve(serve::ServeArguments),
     /// Look for faults in zone files, with file, line and column
     Check {
         /// Zone files in master format; `$INCLUDE` is relative to each file's folder
@@ -21,6 +24,7 @@ pub(crate) enum DnsCommand {
 /// Runs one of them.
 pub(crate) fn run(command: DnsCommand) -> anyhow::Result<ExitCode> {
     match command {
+        DnsCommand::Serve(arguments) => serve::run(arguments),
         DnsCommand::Check { files } => check::run(&files),
     }
 }
