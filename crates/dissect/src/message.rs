@@ -70,7 +70,7 @@ impl Field {
 /// Turns the bytes of one connection, or of datagrams between two addresses,
 /// into messages. A dissector never fails: what it cannot read it reports as
 /// [`Message::malformed`].
-pub trait Dissector: std::fmt::Debug {
+pub trait Dissector: std::fmt::Debug + Send {
     /// Takes the bytes that travelled in `direction` from `offset` on (a
     /// datagram's offset is 0) and returns the messages that are complete.
     fn push(&mut self, direction: Direction, offset: u64, bytes: &[u8]) -> Vec<Message>;
