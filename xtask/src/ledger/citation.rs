@@ -158,14 +158,16 @@ fn section(text: &str) -> (&str, &str) {
 }
 
 /// The test that a line belongs to: the one below when the line is a comment above a
-/// function, else the one around it.
+/// function, else the one around it, else the first of the file.
 fn test_around(file: &File, line: usize) -> Option<String> {
     let lines: Vec<&str> = file.text.lines().collect();
     let mut below = lines.iter().skip(line - 1).map(|line| line.trim_start());
     let heads = |line: &&str| line.starts_with("//") || line.starts_with("#[");
     let after = below.find(|line| !heads(line)).and_then(function_name);
     let mut above = lines.iter().take(line).rev();
-    after.or_else(|| above.find_map(|line| function_name(line.trim_start()))).map(str::to_owned)
+    let around = after.or_else(|| above.find_map(|line| function_name(line.trim_start())));
+    let first = || lines.iter().find_map(|line| function_name(line.trim_start()));
+    around.or_else(first).map(str::to_owned)
 }
 
 /// The name in `fn name(`.
