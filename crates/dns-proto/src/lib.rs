@@ -3,11 +3,14 @@
 
 pub mod answer;
 pub mod cache;
+pub mod fuzzing;
+pub mod hints;
 mod instant;
 pub mod message;
 mod name;
 pub mod rdata;
 mod record_type;
+pub mod resolve;
 pub mod zone;
 pub mod zone_file;
 

@@ -32,7 +32,8 @@ pub use parse::ParseError;
 pub use rdata::{Mx, Rdata, Soa, Srv};
 pub use write::{MESSAGE_OCTETS_MAX, WriteError};
 
-pub(crate) use layout::{Part, layout};
+pub(crate) use edns::PAYLOAD_OCTETS;
+pub(crate) use header::{CD_BIT, QR_BIT, RA_BIT, RD_BIT, TC_BIT};
 pub(crate) use reader::Reader;
 
 /// A whole message.

@@ -93,6 +93,9 @@ impl ExtendedError {
     /// The data of the zone cannot be used (RFC 8914 §4.25).
     pub const INVALID_DATA: u16 = 24;
 
+    /// The answer was made by the server itself (registered after RFC 8914).
+    pub const SYNTHESIZED: u16 = 29;
+
     /// The name of a registered code.
     pub const fn name(code: u16) -> Option<&'static str> {
         Some(match code {

@@ -59,14 +59,14 @@ impl Header {
         let [upper, _] = flags.to_be_bytes();
         Self {
             id,
-            qr: bit(QR),
+            qr: bit(QR_BIT),
             opcode: Opcode((upper >> 3) & 0xf),
-            aa: bit(AA),
-            tc: bit(TC),
-            rd: bit(RD),
-            ra: bit(RA),
-            ad: bit(AD),
-            cd: bit(CD),
+            aa: bit(AA_BIT),
+            tc: bit(TC_BIT),
+            rd: bit(RD_BIT),
+            ra: bit(RA_BIT),
+            ad: bit(AD_BIT),
+            cd: bit(CD_BIT),
             rcode: Rcode(flags & RCODE),
         }
     }
@@ -74,14 +74,14 @@ impl Header {
     /// The second pair of octets; of the response code only the lower four bits.
     pub fn flags(&self) -> u16 {
         let bit = |set: bool, mask: u16| if set { mask } else { 0 };
-        bit(self.qr, QR)
+        bit(self.qr, QR_BIT)
             | u16::from(self.opcode.0 & 0xf) << 11
-            | bit(self.aa, AA)
-            | bit(self.tc, TC)
-            | bit(self.rd, RD)
-            | bit(self.ra, RA)
-            | bit(self.ad, AD)
-            | bit(self.cd, CD)
+            | bit(self.aa, AA_BIT)
+            | bit(self.tc, TC_BIT)
+            | bit(self.rd, RD_BIT)
+            | bit(self.ra, RA_BIT)
+            | bit(self.ad, AD_BIT)
+            | bit(self.cd, CD_BIT)
             | self.rcode.0 & RCODE
     }
 
@@ -117,18 +117,18 @@ impl Header {
 }
 
 /// Query or reply.
-pub(crate) const QR: u16 = 0x8000;
+pub(crate) const QR_BIT: u16 = 0x8000;
 /// Authoritative answer.
-pub(crate) const AA: u16 = 0x0400;
+const AA_BIT: u16 = 0x0400;
 /// Truncated.
-pub(crate) const TC: u16 = 0x0200;
+pub(crate) const TC_BIT: u16 = 0x0200;
 /// Recursion desired.
-pub(crate) const RD: u16 = 0x0100;
+pub(crate) const RD_BIT: u16 = 0x0100;
 /// Recursion available.
-pub(crate) const RA: u16 = 0x0080;
+pub(crate) const RA_BIT: u16 = 0x0080;
 /// Authentic data.
-const AD: u16 = 0x0020;
+const AD_BIT: u16 = 0x0020;
 /// Checking disabled.
-pub(crate) const CD: u16 = 0x0010;
+pub(crate) const CD_BIT: u16 = 0x0010;
 /// The response code's bits.
 const RCODE: u16 = 0x000f;

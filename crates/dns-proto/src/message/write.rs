@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::RecordType;
 use crate::message::compressor::Compressor;
-use crate::message::header::TC;
+use crate::message::header::TC_BIT;
 use crate::message::layout::{PartKind, layout};
 use crate::message::{Edns, HEADER_OCTETS, Message, Reader, Record, Section};
 
@@ -180,7 +180,7 @@ impl Writer {
 
     fn set_truncated(&mut self) {
         if let Some(upper) = self.out.get_mut(2) {
-            *upper |= TC.to_be_bytes()[0];
+            *upper |= TC_BIT.to_be_bytes()[0];
         }
     }
 
