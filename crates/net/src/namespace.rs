@@ -73,6 +73,12 @@ impl SealError {
     }
 }
 
+impl From<SealError> for io::Error {
+    fn from(error: SealError) -> Self {
+        Self::new(io::ErrorKind::PermissionDenied, error)
+    }
+}
+
 /// The namespace of all servers, which this process has entered.
 #[derive(Debug)]
 pub struct House {
