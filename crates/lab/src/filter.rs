@@ -23,7 +23,8 @@ mod token;
 use crate::story::{EventView, HostTable};
 use crate::text::Bilingual;
 
-pub use help::help;
+pub(crate) use evaluate::values as values_of;
+pub use help::{HelpLine, help};
 pub use parse::FilterError;
 
 /// A filter that was read.

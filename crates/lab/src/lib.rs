@@ -11,6 +11,9 @@
 #![forbid(unsafe_code)]
 
 pub mod filter;
+pub mod lab;
+pub mod run;
+pub mod scenario;
 pub mod source;
 pub mod story;
 pub mod text;

@@ -17,6 +17,6 @@ mod view;
 pub use hosts::{HostEntry, HostTable};
 pub use ladder::{LadderOptions, ladder};
 pub use mermaid::mermaid;
-pub use teller::{Detail, Teller, detail, fold_fates, tell_all};
+pub use teller::{Detail, Teller, decode_message, detail, field_bytes, fold_fates, tell_all};
 pub use tree::{CauseTree, tree_text};
 pub use view::{EventType, EventView, Fields, json_line};

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 
+use capa7_dns_proto::answer::AddressOrder;
 use capa7_net::UnixTime;
 use capa7_net::link::LinkConfig;
 use serde::Serialize;
@@ -51,6 +52,8 @@ pub struct World {
     pub hosts: Vec<WorldHost>,
     /// The zones.
     pub zones: Vec<WorldZone>,
+    /// Which loopback address stands for which, once the world was moved.
+    moved_to: Option<LoopbackAddresses>,
 }
 
 /// A machine.
@@ -89,6 +92,8 @@ pub struct Services {
     pub zones: Vec<String>,
     /// What it calls itself in NSID (RFC 5001).
     pub nsid: Option<String>,
+    /// Whether answers turn the order of addresses (course D1).
+    pub address_order: AddressOrder,
     /// Its local name server.
     pub resolver: Option<ResolverService>,
     /// Uppercase servers.
@@ -204,6 +209,24 @@ impl World {
             .or_else(|| only(self.hosts.iter().filter(|host| host.is_person(word))))
             .or_else(|| only(self.hosts.iter().filter(|host| host.first_label_is(word))))
             .or_else(|| self.hosts.iter().find(|host| host.public_name.eq_ignore_ascii_case(word)))
+    }
+
+    /// All hosts that a word means: one as [`World::meant`], or those of a
+    /// site, or of a tier.
+    #[must_use]
+    pub fn group(&self, word: &str) -> Vec<&WorldHost> {
+        if let Some(host) = self.meant(word) {
+            return vec![host];
+        }
+        let is_client = |host: &&WorldHost| host.tier == Tier::Client && !host.foreign;
+        if word == Tier::Client.name() {
+            return self.hosts.iter().filter(is_client).collect();
+        }
+        if self.site(word).is_some() {
+            let in_site = |host: &&WorldHost| host.site.as_deref() == Some(word);
+            return self.hosts.iter().filter(is_client).filter(in_site).collect();
+        }
+        self.hosts.iter().filter(|host| host.tier.name() == word).collect()
     }
 }
 

@@ -109,7 +109,7 @@ fn compare(
 
 /// The values that a name stands for: a property of every event, a decoded
 /// field, or a fact of a note.
-fn values(name: &str, event: &EventView, hosts: &HostTable) -> Vec<String> {
+pub(crate) fn values(name: &str, event: &EventView, hosts: &HostTable) -> Vec<String> {
     let host = |id: Option<HostId>| {
         id.and_then(|id| hosts.get(id)).map(|host| host.name.clone()).into_iter().collect()
     };

@@ -1,8 +1,9 @@
 //! From captured events to views, decoding on the way.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
-use capa7_dissect::{Direction, Dissector, Message, Room};
+use capa7_dissect::{Direction, Dissector, Field, Message, Room};
 use capa7_net::capture::{ConnectionChange, Event, Fate, Layer, Packet, What};
 use capa7_net::{Capture, Cause};
 use indexmap::IndexMap;
@@ -224,27 +225,54 @@ fn room_of(room: Room, from: SocketAddr, to: SocketAddr) -> Room {
     if !matches!(room, Room::Other | Room::Lab) {
         return room;
     }
-    let known = |address: SocketAddr| match address.port() {
-        // Loopback labs may not bind low ports and move them up.
-        port if port > LOW_PORTS_MOVED_BY => match Room::of_port(port) {
-            Room::Other => Room::of_port(port - LOW_PORTS_MOVED_BY),
-            room => room,
-        },
-        port => Room::of_port(port),
-    };
-    match known(to) {
-        Room::Other => known(from),
+    match Room::of_port(to.port()) {
+        Room::Other => Room::of_port(from.port()),
         room => room,
     }
 }
 
-const LOW_PORTS_MOVED_BY: u16 = 10_000;
+/// A message on its way, decoded by itself: a chunk of a stream only as far as
+/// it holds whole messages.
+#[must_use]
+pub fn decode_message(packet: &Packet, transport: &'static str) -> EventView {
+    let mut view = EventView::empty(0, EventType::Message);
+    on_packet(&mut view, packet, transport);
+    describe(&mut view, &decode_alone(packet, transport));
+    view
+}
+
+/// The bytes of the first field with this name in a datagram.
+#[must_use]
+pub fn field_bytes(packet: &Packet, name: &str) -> Option<Range<usize>> {
+    let messages = decode_alone(packet, "udp");
+    messages.iter().find_map(|message| find_field(&message.fields, name))
+}
+
+fn find_field(fields: &[Field], name: &str) -> Option<Range<usize>> {
+    fields.iter().find_map(|field| {
+        let own = (field.name == name).then(|| field.bytes.clone());
+        own.or_else(|| find_field(&field.children, name))
+    })
+}
+
+fn decode_alone(packet: &Packet, transport: &str) -> Vec<Message> {
+    let room = room_of(packet.room, packet.from, packet.to);
+    match transport {
+        "udp" => decode_datagram(room, packet),
+        _ => stream_dissector(room).push(direction(packet), 0, &packet.bytes),
+    }
+}
 
 fn decode_datagram(room: Room, packet: &Packet) -> Vec<Message> {
-    // A server's port is a well-known one; a client's is not.
-    let is_service = Room::of_port(packet.to.port()) != Room::Other;
-    let direction = if is_service { Direction::ToServer } else { Direction::ToClient };
-    datagram_dissector(room).push(direction, 0, &packet.bytes)
+    datagram_dissector(room).push(direction(packet), 0, &packet.bytes)
+}
+
+/// A server's port is a well-known one; a client's is not.
+fn direction(packet: &Packet) -> Direction {
+    match Room::of_port(packet.to.port()) {
+        Room::Other => Direction::ToClient,
+        _ => Direction::ToServer,
+    }
 }
 
 fn datagram_dissector(room: Room) -> Box<dyn Dissector> {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use capa7_dns_proto::Name;
+use capa7_dns_proto::answer::AddressOrder;
 use capa7_net::UnixTime;
 use capa7_net::link::LinkConfig;
 use toml::Spanned;
@@ -50,6 +51,7 @@ pub(crate) fn build(place: &Place<'_>, file: &WorldFile) -> Result<World, Source
         links: BTreeMap::new(),
         hosts: Vec::new(),
         zones: Vec::new(),
+        moved_to: None,
     };
     alter(&mut world, place, &file.parts())?;
     Ok(world)
@@ -230,6 +232,10 @@ fn services(file: &HostFile) -> Services {
     Services {
         zones: serves.zones.iter().map(|zone| zone.get_ref().clone()).collect(),
         nsid: (!serves.zones.is_empty()).then(|| file.name.get_ref().clone()),
+        address_order: match serves.rotate {
+            Some(false) => AddressOrder::Fixed,
+            _ => AddressOrder::Rotate,
+        },
         resolver: serves.resolver.as_ref().map(resolver),
         sockets: serves.sockets.clone(),
     }

@@ -166,6 +166,8 @@ pub(crate) struct HostFile {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ServesFile {
     pub(crate) zones: Vec<Spanned<String>>,
+    /// Whether each answer begins with the next address of a set; they do.
+    pub(crate) rotate: Option<bool>,
     pub(crate) resolver: Option<ResolverFile>,
     pub(crate) sockets: Vec<SocketService>,
 }

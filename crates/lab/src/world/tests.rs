@@ -1,4 +1,5 @@
-use capa7_dns_proto::{Name, RecordType, Severity};
+use capa7_dns_proto::zone_file::Severity;
+use capa7_dns_proto::{Name, RecordType};
 
 use super::*;
 
@@ -70,7 +71,7 @@ fn the_default_world_is_well_formed() {
 fn every_zone_of_the_default_world_has_its_servers_among_the_hosts() {
     let world = internet();
     for zone in &world.zones {
-        let apex = |record: &capa7_dns_proto::ZoneFileRecord<'_>| {
+        let apex = |record: &capa7_dns_proto::zone_file::ZoneFileRecord<'_>| {
             *record.owner == zone.origin && record.record_type == RecordType::NS
         };
         for record in zone.records.records().filter(apex) {

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use capa7_dns_proto::zone_file::{ReadOptions, ZoneFile, ZoneFileRecord};
 use capa7_dns_proto::{Name, RecordType};
-use capa7_dns_proto::{ReadOptions, ZoneFile, ZoneFileRecord};
 
 use super::World;
 use super::build::Place;
@@ -55,7 +55,7 @@ fn read(place: &Place<'_>, entry: &ZoneEntry) -> Result<WorldZone, SourceError> 
             read_records(place.folder, &place.folder.shown(file.get_ref()), &text, &origin)?
         }
         (None, Some(text), None) => read_records(place.folder, place.file, text.get_ref(), &origin)
-            .map_err(|error| place.error(&text.span(), error.to_string()))?,
+            .map_err(|error| place.error(&text.span(), of_inner_text(&error)))?,
         (None, None, Some(Derivation::Reverse)) => ZoneFile::new(),
         _ => {
             let problem = "a zone has one of: file, text, derive = \"reverse\"";
@@ -370,7 +370,16 @@ impl World {
             *zone = zone.moved(&addresses);
         }
         derive_reverse(&mut world);
+        world.moved_to = Some(addresses);
         world
+    }
+
+    /// The address that stands for `address` in this world: itself, unless the
+    /// world was moved to loopback.
+    #[must_use]
+    pub fn moved(&self, address: IpAddr) -> IpAddr {
+        let moved = self.moved_to.as_ref().and_then(|addresses| addresses.get(address));
+        moved.map_or(address, IpAddr::V4)
     }
 
     /// A zone by its origin.

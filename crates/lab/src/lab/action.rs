@@ -1,0 +1,198 @@
+//! What people do.
+
+use std::net::IpAddr;
+
+use capa7_dissect::{Cause, Room};
+use capa7_dns::{StubClient, StubError, StubOptions, StubReply};
+use capa7_dns_proto::{Name, RecordType};
+use capa7_net::{Host, Note};
+
+use super::{ActionResult, Lab, LabError, Outcome};
+use crate::scenario::{Action, Flush, Query, RecordChange, Register};
+use crate::world::{WorldHost, ZoneEdit};
+
+impl Lab {
+    /// Does one thing and waits until it is done. What goes wrong in the world
+    /// (no answer, refused) is an outcome.
+    ///
+    /// # Errors
+    /// When the action itself makes no sense in this world.
+    pub async fn act(&self, action: &Action) -> Result<ActionResult, LabError> {
+        let began = self.network().now();
+        let (event, outcome) = match action {
+            Action::Query(query) => self.query(query).await?,
+            Action::Load(load) => self.load(load).await?,
+            Action::Send(send) => self.send(send).await?,
+            Action::Flush(flush) => self.flush(flush)?,
+            Action::Record(change) => self.change_records(change)?,
+            Action::Register(register) => self.register(register)?,
+            Action::Kill(host) => self.set_down(host.get_ref(), true)?,
+            Action::Revive(host) => self.set_down(host.get_ref(), false)?,
+            Action::Link(change) => self.change_link(change)?,
+            Action::Run(run) => {
+                let reason = "programs run in sealed labs only: use --net sealed";
+                let (_, host) = self.host(run.host.get_ref())?;
+                let event = self.note_action(&host, run.command.join(" "));
+                (event, Outcome::failed(reason))
+            }
+        };
+        Ok(ActionResult { event, began, ended: self.network().now(), outcome })
+    }
+
+    async fn query(&self, query: &Query) -> Result<(Cause, Outcome), LabError> {
+        let (described, host) = self.host(query.from.get_ref())?;
+        let server = query.server.as_ref().map(|word| word.get_ref().as_str());
+        let server = self.name_server(described, server)?;
+        let (name, record_type) = (query.name.get_ref(), query.record_type);
+        let text = format!("{} asks for {name} {record_type}", called(described));
+        let event = self.note_action(&host, text);
+        let base = StubOptions::default();
+        let options = StubOptions {
+            recursion_desired: query.recursion,
+            tcp: query.tcp,
+            payload_octets: query.payload.unwrap_or(base.payload_octets),
+            tries: query.tries.unwrap_or(base.tries),
+            ..base
+        };
+        let stub = StubClient::new(host.in_room(Room::Dns), server).with_options(options);
+        let outcome = match self.ask(&stub, described, name, record_type, event).await? {
+            Ok(reply) => Outcome::of_reply(&reply.message, reply.tcp),
+            Err(error) => Outcome::failed(error),
+        };
+        Ok((event, outcome))
+    }
+
+    /// Asks as a program on the host does: a name without a dot is looked up
+    /// in the site's domain first (RFC 1123 §6.1.4.3).
+    async fn ask(
+        &self,
+        stub: &StubClient,
+        host: &WorldHost,
+        name: &str,
+        record_type: RecordType,
+        cause: Cause,
+    ) -> Result<Result<StubReply, StubError>, LabError> {
+        let parse = |text: &str| {
+            Name::parse(text).map_err(|error| LabError::Bad(format!("`{text}`: {error}")))
+        };
+        let site = host.site.as_deref().and_then(|site| self.world().site(site));
+        let search = site.and_then(|site| site.search.as_deref());
+        if let (Some(domain), false) = (search, name.contains('.')) {
+            let reply = stub.query(&parse(&format!("{name}.{domain}"))?, record_type, cause).await;
+            match reply {
+                Ok(reply) if !reply.message.answers.is_empty() => return Ok(Ok(reply)),
+                Err(error) => return Ok(Err(error)),
+                Ok(_) => {}
+            }
+        }
+        Ok(stub.query(&parse(name)?, record_type, cause).await)
+    }
+
+    /// The address of a name, as a program on `host` finds it.
+    pub(super) async fn address_of(
+        &self,
+        described: &WorldHost,
+        host: &Host,
+        name: &str,
+        cause: Cause,
+    ) -> Result<Result<(IpAddr, Cause), String>, LabError> {
+        if let Ok(address) = name.parse() {
+            return Ok(Ok((address, cause)));
+        }
+        let server = self.name_server(described, None)?;
+        let stub = StubClient::new(host.in_room(Room::Dns), server);
+        let reply = match self.ask(&stub, described, name, RecordType::A, cause).await? {
+            Ok(reply) => reply,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let address = reply.message.answers.iter().find_map(|record| record.a());
+        Ok(address
+            .map(|address| (IpAddr::V4(address), reply.cause))
+            .ok_or_else(|| format!("{name} has no address: {}", reply.message.header.rcode)))
+    }
+
+    fn flush(&self, flush: &Flush) -> Result<(Cause, Outcome), LabError> {
+        let (described, host) = self.host(flush.resolver.get_ref())?;
+        let resolver = self.resolvers().get(&described.name);
+        let resolver = resolver.ok_or_else(|| LabError::NoResolver(described.name.clone()))?;
+        let name = match &flush.name {
+            Some(name) => {
+                let bad = |error| LabError::Bad(format!("`{}`: {error}", name.get_ref()));
+                Some(Name::parse(name.get_ref()).map_err(bad)?)
+            }
+            None => None,
+        };
+        let what = name.as_ref().map_or_else(|| "everything".to_owned(), ToString::to_string);
+        let event = self.note_action(&host, format!("{} forgets {what}", described.name));
+        resolver.flush(name.as_ref());
+        Ok((event, Outcome::Done))
+    }
+
+    fn change_records(&self, change: &RecordChange) -> Result<(Cause, Outcome), LabError> {
+        let origin = origin(change.zone.get_ref())?;
+        let edit = ZoneEdit { remove: change.remove.clone(), add: change.add.clone() };
+        self.edit_zone(&origin, &edit, format!("the zone {origin} is changed"))
+    }
+
+    /// The registry enters the domain's servers in the zone above it, with
+    /// addresses where the servers lie inside it (course D9).
+    fn register(&self, register: &Register) -> Result<(Cause, Outcome), LabError> {
+        let domain = origin(register.domain.get_ref())?;
+        let parent = domain.parent().ok_or_else(|| LabError::Bad("the root is taken".into()))?;
+        let mut lines = String::new();
+        for (server, address) in &register.servers {
+            let server = origin(server)?;
+            lines.push_str(&format!("{domain} {REGISTERED_TTL} NS {server}\n"));
+            if let (Some(IpAddr::V4(address)), true) = (address, server.is_subdomain_of(&parent)) {
+                let address = self.world().moved(IpAddr::V4(*address));
+                lines.push_str(&format!("{server} {REGISTERED_TTL} A {address}\n"));
+            }
+        }
+        let edit = ZoneEdit { remove: None, add: Some(lines) };
+        self.edit_zone(&parent, &edit, format!("{domain} is registered in {parent}"))
+    }
+
+    fn edit_zone(
+        &self,
+        origin: &Name,
+        edit: &ZoneEdit,
+        text: String,
+    ) -> Result<(Cause, Outcome), LabError> {
+        let serves = |host: &&WorldHost| {
+            host.services.zones.iter().any(|zone| Name::parse(zone).is_ok_and(|z| z == *origin))
+        };
+        let server = self.world().hosts.iter().find(serves);
+        let server = server.ok_or_else(|| LabError::NoZone(origin.to_string()))?;
+        let (_, host) = self.host(&server.name)?;
+        let event = self.note_action(&host, text);
+        let outcome = match self.zones().change(origin, edit) {
+            Ok(()) => Outcome::Done,
+            Err(error) => Outcome::failed(error),
+        };
+        let note = Note::new(Room::Dns, "zone_changed", format!("the zone {origin} has changed"))
+            .with("zone", origin.to_string())
+            .because(event);
+        host.in_room(Room::Dns).note(note);
+        Ok((event, outcome))
+    }
+
+    fn set_down(&self, word: &str, down: bool) -> Result<(Cause, Outcome), LabError> {
+        let (described, host) = self.host(word)?;
+        let verb = if down { "off" } else { "on" };
+        let event = self.note_action(&host, format!("{} is switched {verb}", described.name));
+        self.network().set_host_down(host.id(), down);
+        Ok((event, Outcome::Done))
+    }
+}
+
+/// What a text calls a host: its person, or its name.
+pub(super) fn called(host: &WorldHost) -> &str {
+    host.person.as_deref().unwrap_or(&host.name)
+}
+
+fn origin(text: &str) -> Result<Name, LabError> {
+    Name::parse(text).map_err(|error| LabError::Bad(format!("`{text}` is not a name: {error}")))
+}
+
+/// What registries give: two days.
+const REGISTERED_TTL: u32 = 172_800;

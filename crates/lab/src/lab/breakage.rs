@@ -1,0 +1,158 @@
+//! What is broken on purpose, in words of the filter language.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use capa7_dissect::Cause;
+use capa7_dns_proto::message::{Message, Rdata, Record};
+use capa7_dns_proto::{Rcode, RecordType};
+use capa7_net::fault::{
+    ConnectionAction, ConnectionRule, Forgery, Matcher, MessageAction, MessageRule, MessageView,
+    Predicate, RuleId, Transport,
+};
+
+use super::{Lab, LabError, Outcome};
+use crate::scenario::{Fault, FilterText, Forge, LinkChange, Rewrite};
+use crate::story::{EventView, decode_message, field_bytes};
+use crate::world::build::link;
+
+impl Lab {
+    /// Breaks something; the number of the rule where there is one to remove.
+    ///
+    /// # Errors
+    /// When a host is not of this world or a link's number is not possible.
+    pub fn break_with(&self, fault: &Fault) -> Result<Option<RuleId>, LabError> {
+        let message = |of: &FilterText, skip, count, action, verb: &str| {
+            let matcher =
+                Matcher { predicate: Some(self.predicate(of)), skip, count, ..Matcher::default() };
+            let text = format!("{verb}: {}", of.0.text());
+            Some(self.network().faults().add_message(MessageRule { text, matcher, action }))
+        };
+        Ok(match fault {
+            Fault::Drop(which) => {
+                message(&which.of, which.skip, which.count, MessageAction::Drop, "lost")
+            }
+            Fault::Delay(delay) => {
+                let action = MessageAction::Delay(delay.by.0);
+                message(&delay.of, delay.skip, delay.count, action, "delayed")
+            }
+            Fault::Duplicate(which) => {
+                let action = MessageAction::Duplicate(1);
+                message(&which.of, which.skip, which.count, action, "sent twice")
+            }
+            Fault::Rewrite(rewrite) => {
+                let action = MessageAction::Replace(rewriter(rewrite));
+                message(&rewrite.of, rewrite.skip, rewrite.count, action, "changed")
+            }
+            Fault::Forge(forge) => {
+                let action = MessageAction::Forge(forger(forge));
+                message(&forge.of, 0, forge.count, action, "forged")
+            }
+            Fault::Refuse(which) => {
+                let text = format!("refused: {}", which.of.0.text());
+                let matcher = Matcher {
+                    predicate: Some(self.predicate(&which.of)),
+                    skip: which.skip,
+                    count: which.count,
+                    ..Matcher::default()
+                };
+                let rule = ConnectionRule { text, matcher, action: ConnectionAction::Refuse };
+                Some(self.network().faults().add_connection(rule))
+            }
+            Fault::Reset(reset) => {
+                let (described, host) = self.host(reset.to.get_ref())?;
+                let text = format!("connections to {} are reset", described.name);
+                let matcher = Matcher { to: Some(host.id()), ..Matcher::default() };
+                let action = ConnectionAction::ResetAfter(reset.after.0);
+                let rule = ConnectionRule { text, matcher, action };
+                Some(self.network().faults().add_connection(rule))
+            }
+            Fault::Down(word) => {
+                let (_, host) = self.host(word.get_ref())?;
+                self.network().set_host_down(host.id(), true);
+                None
+            }
+            Fault::Link(change) => {
+                self.change_link(change)?;
+                None
+            }
+            Fault::Clear(_) => {
+                self.network().faults().clear();
+                None
+            }
+        })
+    }
+
+    /// Changes a host's access link.
+    pub(super) fn change_link(&self, change: &LinkChange) -> Result<(Cause, Outcome), LabError> {
+        let (described, host) = self.host(change.host.get_ref())?;
+        let access = self.network().access(host.id()).unwrap_or_default();
+        let event = self.note_action(&host, format!("the link of {} changes", described.name));
+        let (up, down) = (link(&change.up, access.up), link(&change.down, access.down));
+        let set = self.network().set_access(host.id(), up, down);
+        set.map_err(|error| LabError::Bad(error.to_string()))?;
+        Ok((event, Outcome::Done))
+    }
+
+    /// Whether a message on its way passes a filter.
+    fn predicate(&self, of: &FilterText) -> Predicate {
+        let (filter, hosts) = (of.0.clone(), self.hosts().clone());
+        Arc::new(move |message| filter.matches(&view(message), &hosts))
+    }
+}
+
+fn view(message: &MessageView<'_>) -> EventView {
+    let transport = match message.transport {
+        Transport::Udp => "udp",
+        Transport::Tcp => "tcp",
+    };
+    decode_message(message.packet, transport)
+}
+
+/// Changes a field where the dissector finds it; a message without the field
+/// passes as it is.
+fn rewriter(rewrite: &Rewrite) -> Arc<dyn Fn(&MessageView<'_>) -> Option<Bytes> + Send + Sync> {
+    let hex = |text: &Option<toml::Spanned<String>>| {
+        text.as_ref().and_then(|text| crate::scenario::file::bytes_of_hex(text.get_ref()))
+    };
+    let (set, flip) = (hex(&rewrite.set), hex(&rewrite.flip));
+    let field = rewrite.field.clone();
+    Arc::new(move |message| {
+        let mut bytes = message.packet.bytes.to_vec();
+        if let Some(range) = field_bytes(message.packet, &field)
+            && let Some(octets) = bytes.get_mut(range)
+        {
+            // From the right, so that a short number changes the low end.
+            let given = set.iter().flatten().rev();
+            octets.iter_mut().rev().zip(given).for_each(|(octet, new)| *octet = *new);
+            let bits = flip.iter().flatten().rev();
+            octets.iter_mut().rev().zip(bits).for_each(|(octet, bits)| *octet ^= bits);
+        }
+        Some(bytes.into())
+    })
+}
+
+/// Answers a query in the asked server's name (course D12).
+fn forger(forge: &Forge) -> Arc<dyn Fn(&MessageView<'_>) -> Vec<Forgery> + Send + Sync> {
+    let (address, wrong_id, after) = (forge.address, forge.wrong_id, forge.after.0);
+    Arc::new(move |message| {
+        let Ok(query) = Message::parse(&message.packet.bytes) else { return Vec::new() };
+        let Some(question) = query.question().cloned() else { return Vec::new() };
+        let mut reply = query.reply(Rcode::NOERROR);
+        reply.header.aa = true;
+        reply.header.id ^= u16::from(wrong_id);
+        let name = question.name;
+        reply.answers.push(Record::new(name, RecordType::A, FORGED_TTL, Rdata::a(address)));
+        let Ok(bytes) = reply.write() else { return Vec::new() };
+        vec![Forgery {
+            from: message.packet.to,
+            to: message.packet.from,
+            bytes: bytes.into(),
+            after: after.max(Duration::from_nanos(1)),
+        }]
+    })
+}
+
+/// Long, as a forger wants it.
+const FORGED_TTL: u32 = 86_400;

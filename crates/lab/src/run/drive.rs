@@ -1,0 +1,216 @@
+//! The steps of a scenario, one after the other, on a running lab.
+
+use std::time::Duration;
+
+use capa7_dissect::Cause;
+use capa7_dns_proto::Name;
+use capa7_net::{Capture, Host, Time};
+use futures_util::future::join_all;
+
+use super::{Change, Deed, RunError, RunOptions, StepRun};
+use crate::filter::Filter;
+use crate::lab::{ActionResult, Lab, LabError, RecordShown};
+use crate::scenario::Scenario;
+use crate::scenario::file::{CheckFile, Claim, SabotageFile, StepFile, WaitFile};
+use crate::story::Teller;
+use crate::world::World;
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) struct Plan<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) options: &'a RunOptions,
+    pub(super) sabotage: Option<&'a SabotageFile>,
+    pub(super) world: World,
+    pub(super) seed: u64,
+}
+
+/// What was done.
+#[derive(Debug, Default)]
+pub(super) struct Driven {
+    pub(super) steps: Vec<StepRun>,
+    pub(super) snapshots: Vec<Snapshot>,
+}
+
+/// A state at the end of a step, for the check that asks for it.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) check: String,
+    pub(super) records: Vec<RecordShown>,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(scenario: &'a Scenario, options: &'a RunOptions) -> Result<Self, RunError> {
+        let known = &scenario.file.sabotage;
+        let sabotage = match &options.break_with {
+            None => None,
+            Some(name) => {
+                let found = known.iter().find(|sabotage| sabotage.id.get_ref() == name);
+                Some(
+                    found.ok_or_else(|| RunError::NoSabotage {
+                        scenario: scenario.id.clone(),
+                        name: name.clone(),
+                        known: known
+                            .iter()
+                            .map(|s| s.id.get_ref().as_str())
+                            .collect::<Vec<_>>()
+                            .join(", "),
+                    })?,
+                )
+            }
+        };
+        Ok(Self {
+            scenario,
+            options,
+            sabotage,
+            world: scenario.world_with(sabotage)?,
+            seed: options.seed.unwrap_or(scenario.seed),
+        })
+    }
+}
+
+/// Does all steps, within the scenario's limit.
+pub(super) async fn drive(lab: &Lab, plan: &Plan<'_>) -> Result<Driven, RunError> {
+    let too_long = || RunError::TooLong(plan.scenario.id.clone());
+    let Some(clock) = lab.network().hosts().into_iter().next() else {
+        return Err(LabError::Bad("the world has no host".to_owned()).into());
+    };
+    let changes: Vec<_> = plan
+        .options
+        .changes
+        .iter()
+        .map(|change| {
+            clock.spawn("a person's change", make(lab.clone(), clock.clone(), change.clone()))
+        })
+        .collect();
+    let limit = plan.scenario.limit().since(clock.now());
+    let driven = clock.timeout(limit, steps(lab, plan, &clock)).await.map_err(|_| too_long())?;
+    drop(changes);
+    driven
+}
+
+async fn make(lab: Lab, clock: Host, change: Change) {
+    clock.sleep_until(change.at).await;
+    let done = match &change.what {
+        Deed::Act(action) => lab.act(action).await.map(|_| ()),
+        Deed::Break(fault) => lab.break_with(fault).map(|_| ()),
+    };
+    if let Err(error) = done {
+        tracing::debug!(%error, "a change of the run could not be made");
+    }
+}
+
+async fn steps(lab: &Lab, plan: &Plan<'_>, clock: &Host) -> Result<Driven, RunError> {
+    let mut driven = Driven::default();
+    for (index, step) in plan.scenario.file.step.iter().enumerate() {
+        if let Some(pause) = step.pause {
+            clock.sleep(pause.0).await;
+        }
+        if let Some(at) = step.at {
+            clock.sleep_until(Time::ZERO + at.0).await;
+        }
+        if let Some(wait) = &step.wait {
+            let since = driven.steps.last().map_or(Cause(0), |step| Cause(step.first_event - 1));
+            wait_until(lab, clock, wait, since).await;
+        }
+        if let Some(sabotage) = plan.sabotage {
+            let here = sabotage.at.as_ref().map(|step| step.get_ref());
+            if here.map_or(index == 0, |id| id == step.id.get_ref()) {
+                spoil(lab, sabotage).await?;
+            }
+        }
+        let run = one_step(lab, step).await?;
+        let claims = plan.scenario.file.check.iter();
+        driven.snapshots.extend(claims.filter_map(|check| snapshot(lab, check, &run.id)));
+        driven.steps.push(run);
+    }
+    // What is on its way may still arrive.
+    clock.sleep(SETTLING).await;
+    Ok(driven)
+}
+
+async fn one_step(lab: &Lab, step: &StepFile) -> Result<StepRun, LabError> {
+    let at = lab.network().now();
+    let first_event = lab.network().capture().next_id().0;
+    for fault in &step.fault {
+        lab.break_with(fault)?;
+    }
+    let results: Vec<ActionResult> = if step.together {
+        let all = join_all(step.act.iter().map(|action| lab.act(action))).await;
+        all.into_iter().collect::<Result<_, _>>()?
+    } else {
+        let mut results = Vec::with_capacity(step.act.len());
+        for action in &step.act {
+            results.push(lab.act(action).await?);
+        }
+        results
+    };
+    let ended = lab.network().now();
+    Ok(StepRun { id: step.id.get_ref().clone(), at, ended, first_event, results })
+}
+
+async fn spoil(lab: &Lab, sabotage: &SabotageFile) -> Result<(), LabError> {
+    for fault in &sabotage.fault {
+        lab.break_with(fault)?;
+    }
+    for action in &sabotage.act {
+        lab.act(action).await?;
+    }
+    Ok(())
+}
+
+/// Waits until an event passes; a wait that is too long ends, and the checks
+/// tell what is missing.
+async fn wait_until(lab: &Lab, clock: &Host, wait: &WaitFile, since: Cause) {
+    let seen = until_seen(lab, lab.network().capture(), &wait.until.0, since);
+    let _too_long = clock.timeout(wait.within.0, seen).await;
+}
+
+async fn until_seen(lab: &Lab, capture: &Capture, filter: &Filter, since: Cause) {
+    let mut teller = Teller::new();
+    let mut past = since;
+    loop {
+        for event in capture.since(past, BATCH) {
+            past = event.id;
+            if filter.matches(&teller.tell(&event), lab.hosts()) {
+                return;
+            }
+        }
+        capture.wait_past(past).await;
+    }
+}
+
+/// The state that a check asks for at the end of this step.
+fn snapshot(lab: &Lab, check: &CheckFile, step: &str) -> Option<Snapshot> {
+    let records = match &check.that {
+        Claim::Cache(claim) if claim.at.get_ref() == step => {
+            lab.cached(claim.resolver.get_ref(), claim.name.get_ref(), claim.record_type)
+        }
+        Claim::Zone(claim) if claim.at.get_ref() == step => {
+            let records = lab.zone_named(claim.zone.get_ref());
+            let wanted = full_name(claim.name.get_ref(), claim.zone.get_ref());
+            let is_wanted = |record: &RecordShown| {
+                record.name.eq_ignore_ascii_case(&wanted)
+                    && record.record_type == claim.record_type.to_string()
+            };
+            records.into_iter().filter(is_wanted).collect()
+        }
+        _ => return None,
+    };
+    Some(Snapshot { check: check.id.get_ref().clone(), records })
+}
+
+/// A name relative to a zone, written out with its last dot.
+fn full_name(name: &str, zone: &str) -> String {
+    let origin = Name::parse(zone).unwrap_or_else(|_| Name::root());
+    match name {
+        "@" => origin.to_string(),
+        name => Name::parse_relative(name, &origin).map(|n| n.to_string()).unwrap_or_default(),
+    }
+}
+
+/// Longer than any way of a packet in a world of this size.
+const SETTLING: Duration = Duration::from_millis(500);
+
+/// Events looked at between two waits.
+const BATCH: usize = 512;

@@ -1,0 +1,636 @@
+//! `scenario.toml` as written. `labs/README.md` describes it for authors.
+
+use std::net::IpAddr;
+
+use capa7_dns_proto::RecordType;
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+use crate::filter::Filter;
+use crate::text::Bilingual;
+use crate::units::{Size, Span};
+use crate::world::file::{LinkFile, Parts};
+
+/// A whole `scenario.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScenarioFile {
+    pub(crate) id: Spanned<String>,
+    pub(crate) title: Bilingual,
+    /// Rows or statements of the course: `D4`, `D4.2`.
+    #[serde(default)]
+    pub(crate) course: Vec<Spanned<String>>,
+    /// A world that the binary carries, or the path of one beside this file.
+    #[serde(default = "default_world")]
+    pub(crate) world: Spanned<String>,
+    pub(crate) seed: Option<u64>,
+    /// Whether it also runs on real sockets in tests.
+    #[serde(default)]
+    pub(crate) live: bool,
+    /// The longest that it may run.
+    pub(crate) limit: Option<Span>,
+    #[serde(default)]
+    pub(crate) change: Parts,
+    #[serde(default)]
+    pub(crate) step: Vec<StepFile>,
+    #[serde(default)]
+    pub(crate) measure: Vec<MeasureFile>,
+    #[serde(default)]
+    pub(crate) check: Vec<CheckFile>,
+    #[serde(default)]
+    pub(crate) statement: Vec<StatementFile>,
+    #[serde(default)]
+    pub(crate) sabotage: Vec<SabotageFile>,
+}
+
+fn default_world() -> Spanned<String> {
+    Spanned::new(0..0, "internet".to_owned())
+}
+
+/// One step.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StepFile {
+    pub(crate) id: Spanned<String>,
+    /// Not before this time of the run.
+    pub(crate) at: Option<Span>,
+    /// After the step before it, and then this long.
+    pub(crate) pause: Option<Span>,
+    /// What must have happened before it begins.
+    pub(crate) wait: Option<WaitFile>,
+    #[serde(default)]
+    pub(crate) fault: Vec<Fault>,
+    #[serde(default)]
+    pub(crate) act: Vec<Action>,
+    /// Whether the actions begin all at once.
+    #[serde(default)]
+    pub(crate) together: bool,
+    pub(crate) predict: Option<PredictFile>,
+}
+
+/// Something to wait for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WaitFile {
+    pub(crate) until: FilterText,
+    pub(crate) within: Span,
+}
+
+/// A question to the student before a step.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PredictFile {
+    pub(crate) question: Bilingual,
+    pub(crate) measure: Spanned<String>,
+    /// How far off a right answer may be: 0.1 is a tenth.
+    #[serde(default)]
+    pub(crate) tolerance: f64,
+}
+
+/// What a person does. Every action is also a command of the lab.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Ask for records, as a program on the host would.
+    Query(Query),
+    /// Many queries, from many hosts.
+    Load(Load),
+    /// Say something to an uppercase server.
+    Send(Send),
+    /// Forget what a resolver knows.
+    Flush(Flush),
+    /// Change records of a zone.
+    Record(RecordChange),
+    /// Enter a domain at its registry (course D9).
+    Register(Register),
+    /// Switch a host off.
+    Kill(Spanned<String>),
+    /// Switch it on again.
+    Revive(Spanned<String>),
+    /// Change a host's access link.
+    Link(LinkChange),
+    /// Run a program as a host (sealed labs).
+    Run(Run),
+}
+
+/// A query.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    /// Who asks.
+    pub from: Spanned<String>,
+    /// The name asked for; without a dot it is looked up in the site's domain.
+    pub name: Spanned<String>,
+    /// The type asked for.
+    #[serde(rename = "type", default = "type_a", deserialize_with = "record_type")]
+    pub record_type: RecordType,
+    /// Whom to ask instead of the site's local server.
+    pub server: Option<Spanned<String>>,
+    /// RD (course D8).
+    #[serde(default = "yes")]
+    pub recursion: bool,
+    /// Over TCP from the start.
+    #[serde(default)]
+    pub tcp: bool,
+    /// Bytes that a reply may have; 0 asks without EDNS.
+    pub payload: Option<u16>,
+    /// Datagrams sent before giving up.
+    pub tries: Option<u32>,
+}
+
+/// Many queries.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Load {
+    /// Who asks, in turn: hosts, people, sites or tiers.
+    pub from: Vec<Spanned<String>>,
+    /// The names asked for, drawn at random.
+    pub names: Vec<Spanned<String>>,
+    /// The type asked for.
+    #[serde(rename = "type", default = "type_a", deserialize_with = "record_type")]
+    pub record_type: RecordType,
+    /// How many queries.
+    pub count: u32,
+    /// The time from one to the next, whoever asks.
+    pub every: Span,
+    /// How much more often the first names are asked for than the last: 0 is
+    /// alike, 1 is Zipf's law.
+    #[serde(default)]
+    pub skew: f64,
+    /// Whom to ask instead of the sites' local servers.
+    pub server: Option<Spanned<String>>,
+    /// Datagrams sent per query before giving up.
+    pub tries: Option<u32>,
+}
+
+/// A sentence for an uppercase server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Send {
+    /// Who sends.
+    pub from: Spanned<String>,
+    /// The server's name, resolved through DNS.
+    pub to: Spanned<String>,
+    /// Over what.
+    pub over: crate::world::SocketService,
+    /// The server's port.
+    #[serde(default = "uppercase_port")]
+    pub port: u16,
+    /// The sentence.
+    pub text: Option<String>,
+    /// Bytes in hexadecimal, for what is not text.
+    pub hex: Option<Spanned<String>>,
+    /// So many letters `a`, for large messages.
+    pub letters: Option<Size>,
+    /// How long to wait for the reply.
+    pub patience: Option<Span>,
+}
+
+/// A resolver forgets.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flush {
+    /// The host of the resolver.
+    pub resolver: Spanned<String>,
+    /// Only this name; otherwise everything.
+    pub name: Option<Spanned<String>>,
+}
+
+/// A zone changes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordChange {
+    /// The zone.
+    pub zone: Spanned<String>,
+    /// All records of an owner, or of an owner and type: `www A`.
+    pub remove: Option<String>,
+    /// Lines of a master file, names relative to the zone.
+    pub add: Option<String>,
+}
+
+/// A domain is entered at its registry.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Register {
+    /// The domain.
+    pub domain: Spanned<String>,
+    /// Its name servers: `dns1.maccshine.com` = `212.212.212.1`.
+    pub servers: indexmap::IndexMap<String, Option<IpAddr>>,
+}
+
+/// An access link changes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkChange {
+    /// The host.
+    pub host: Spanned<String>,
+    /// From the host.
+    #[serde(default)]
+    pub(crate) up: LinkFile,
+    /// To the host.
+    #[serde(default)]
+    pub(crate) down: LinkFile,
+}
+
+/// A program runs as a host.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// The host.
+    #[serde(rename = "as")]
+    pub host: Spanned<String>,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+}
+
+/// Something goes wrong.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Messages are lost.
+    Drop(Which),
+    /// Messages leave later.
+    Delay(Delay),
+    /// Messages leave twice.
+    Duplicate(Which),
+    /// A field of a message is changed on the way.
+    Rewrite(Rewrite),
+    /// A false DNS answer comes back before the real one.
+    Forge(Forge),
+    /// Connections are refused.
+    Refuse(Which),
+    /// Connections are reset after so many bytes.
+    Reset(Reset),
+    /// A host is switched off.
+    Down(Spanned<String>),
+    /// A host's access link changes.
+    Link(LinkChange),
+    /// All faults of messages and connections end.
+    Clear(bool),
+}
+
+/// Which messages a fault is about.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    /// The messages.
+    pub of: FilterText,
+    /// So many pass unharmed first.
+    #[serde(default)]
+    pub skip: u64,
+    /// To so many after those; without end when not given.
+    pub count: Option<u64>,
+}
+
+/// Messages that leave later.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delay {
+    /// The messages.
+    pub of: FilterText,
+    /// How much later.
+    pub by: Span,
+    /// So many pass unharmed first.
+    #[serde(default)]
+    pub skip: u64,
+    /// To so many after those.
+    pub count: Option<u64>,
+}
+
+/// A field that is changed on the way.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rewrite {
+    /// The messages.
+    pub of: FilterText,
+    /// The field, as filters name it; its first occurrence.
+    pub field: String,
+    /// These bytes in hexadecimal instead, right-aligned in the field.
+    pub set: Option<Spanned<String>>,
+    /// These bits turned over, in hexadecimal, right-aligned in the field.
+    pub flip: Option<Spanned<String>>,
+    /// So many pass unharmed first.
+    #[serde(default)]
+    pub skip: u64,
+    /// To so many after those.
+    pub count: Option<u64>,
+}
+
+/// A false answer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forge {
+    /// The queries that it answers.
+    pub of: FilterText,
+    /// The address that it gives.
+    pub address: std::net::Ipv4Addr,
+    /// Whether the id is guessed wrongly.
+    #[serde(default)]
+    pub wrong_id: bool,
+    /// How long after the query it is there.
+    pub after: Span,
+    /// To so many queries.
+    pub count: Option<u64>,
+}
+
+/// Connections that are torn down.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reset {
+    /// The host that is connected to.
+    pub to: Spanned<String>,
+    /// After so many bytes.
+    pub after: Size,
+}
+
+/// A figure that the run gives.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MeasureFile {
+    pub(crate) id: Spanned<String>,
+    pub(crate) name: Bilingual,
+    #[serde(default)]
+    pub(crate) unit: String,
+    #[serde(rename = "in")]
+    pub(crate) during: Option<Spanned<String>>,
+    pub(crate) because_of: Option<Spanned<String>>,
+    pub(crate) value: MeasureValue,
+}
+
+/// How a figure is found.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MeasureValue {
+    /// How many events pass a filter.
+    Count(FilterText),
+    /// Seconds from the first event of one kind to the next of another.
+    Time(FromTo),
+    /// Seconds that the actions of a step took; for a load the mean of all
+    /// answers.
+    Took(Spanned<String>),
+    /// Of the queries of a step, the share that was answered.
+    Answered(Spanned<String>),
+    /// The share of `among` that is also `of`.
+    Share(Share),
+    /// The sum of a field.
+    Sum(OfField),
+    /// The mean of a field.
+    Mean(OfField),
+    /// The largest value of a field.
+    Max(OfField),
+    /// How many different values a field has.
+    Distinct(OfField),
+    /// One figure over another.
+    Ratio([Spanned<String>; 2]),
+    /// One figure less another.
+    Difference([Spanned<String>; 2]),
+    /// One figure times a number.
+    Times(Scaled),
+    /// Nanoseconds of processor time that one query costs, measured on this
+    /// machine while the scenario runs; not part of the digest.
+    CostPerQuery(Cost),
+}
+
+/// From one event to another.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FromTo {
+    pub(crate) from: FilterText,
+    pub(crate) to: FilterText,
+}
+
+/// A part of a whole.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Share {
+    pub(crate) of: FilterText,
+    pub(crate) among: FilterText,
+}
+
+/// The field of some events.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfField {
+    pub(crate) of: FilterText,
+    pub(crate) field: String,
+}
+
+/// A figure times a number.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scaled {
+    pub(crate) of: Spanned<String>,
+    pub(crate) by: f64,
+}
+
+/// What is timed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cost {
+    /// The zone whose names are asked for.
+    pub(crate) zone: Spanned<String>,
+    /// How many queries.
+    pub(crate) queries: u32,
+}
+
+/// A claim.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CheckFile {
+    pub(crate) id: Spanned<String>,
+    /// What is claimed, in a sentence.
+    pub(crate) says: Bilingual,
+    #[serde(default = "one")]
+    pub(crate) weight: u32,
+    pub(crate) hint: Bilingual,
+    /// The row of the course, or the section of a standard.
+    pub(crate) source: Option<String>,
+    /// Only events from the beginning of this step to the next.
+    #[serde(rename = "in")]
+    pub(crate) during: Option<Spanned<String>>,
+    /// Only what happened because of the actions of this step.
+    pub(crate) because_of: Option<Spanned<String>>,
+    pub(crate) that: Claim,
+}
+
+/// The forms of claims.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Claim {
+    /// There is an event for each filter, in this order.
+    Sequence(Vec<FilterText>),
+    /// The messages are these and no others, in this order.
+    Exactly(Vec<FilterText>),
+    /// So many events pass.
+    Count(Counted),
+    /// No event passes.
+    None(FilterText),
+    /// Every event that passes `of` also passes `is`, and there is one.
+    Every(Every),
+    /// The action of a step was answered so.
+    Answer(AnswerClaim),
+    /// A resolver knows this when the step `at` ends.
+    Cache(CacheClaim),
+    /// A zone holds this when the step `at` ends.
+    Zone(ZoneClaim),
+    /// A figure lies within bounds.
+    Measure(MeasureClaim),
+}
+
+/// So many events.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Counted {
+    pub(crate) of: FilterText,
+    pub(crate) is: Option<u64>,
+    pub(crate) at_least: Option<u64>,
+    pub(crate) at_most: Option<u64>,
+}
+
+/// All of some.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Every {
+    pub(crate) of: FilterText,
+    pub(crate) is: FilterText,
+}
+
+/// The result of an action.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AnswerClaim {
+    pub(crate) of: Spanned<String>,
+    pub(crate) rcode: Option<String>,
+    /// Values that the answer has, as data of records, or the text received.
+    #[serde(default)]
+    pub(crate) has: Vec<String>,
+    /// Values that it has not.
+    #[serde(default)]
+    pub(crate) lacks: Vec<String>,
+    pub(crate) authoritative: Option<bool>,
+    /// Whether there was any answer.
+    pub(crate) answered: Option<bool>,
+    pub(crate) at_most: Option<Span>,
+    /// The text of a failure contains this.
+    pub(crate) fails: Option<String>,
+}
+
+/// What a resolver knows.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CacheClaim {
+    pub(crate) resolver: Spanned<String>,
+    pub(crate) at: Spanned<String>,
+    pub(crate) name: Spanned<String>,
+    #[serde(rename = "type", default = "type_a", deserialize_with = "record_type")]
+    pub(crate) record_type: RecordType,
+    #[serde(default = "yes")]
+    pub(crate) has: bool,
+    pub(crate) ttl_at_most: Option<u32>,
+    pub(crate) ttl_at_least: Option<u32>,
+}
+
+/// What a zone holds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ZoneClaim {
+    pub(crate) zone: Spanned<String>,
+    pub(crate) at: Spanned<String>,
+    pub(crate) name: Spanned<String>,
+    #[serde(rename = "type", default = "type_a", deserialize_with = "record_type")]
+    pub(crate) record_type: RecordType,
+    pub(crate) has: Vec<String>,
+}
+
+/// Bounds of a figure.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MeasureClaim {
+    pub(crate) of: Spanned<String>,
+    pub(crate) is: Option<f64>,
+    pub(crate) at_least: Option<f64>,
+    pub(crate) at_most: Option<f64>,
+    /// Another figure that this one is to equal.
+    pub(crate) equals: Option<Spanned<String>>,
+    /// How far off it may be: 0.05 is a twentieth.
+    #[serde(default)]
+    pub(crate) tolerance: f64,
+}
+
+/// What the run says about a statement of the course.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StatementFile {
+    /// `D4.2`.
+    pub(crate) id: Spanned<String>,
+    /// The checks that show it.
+    pub(crate) checks: Vec<Spanned<String>>,
+    /// What was measured; `{messages}` stands for the figure `messages`.
+    pub(crate) measured: Bilingual,
+}
+
+/// A deliberate fault that makes certain checks fail, and no others.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SabotageFile {
+    pub(crate) id: Spanned<String>,
+    /// The step before whose actions it happens; the first when not given.
+    pub(crate) at: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) fault: Vec<Fault>,
+    #[serde(default)]
+    pub(crate) act: Vec<Action>,
+    #[serde(default)]
+    pub(crate) change: Parts,
+    pub(crate) fails: Vec<Spanned<String>>,
+}
+
+/// A filter within a document.
+#[derive(Clone, Debug)]
+pub struct FilterText(pub Filter);
+
+impl<'de> Deserialize<'de> for FilterText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let filter = Filter::parse(&text).map_err(|error| {
+            serde::de::Error::custom(format!("in the filter `{text}`, {error}"))
+        })?;
+        Ok(Self(filter))
+    }
+}
+
+fn record_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RecordType, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        serde::de::Error::custom(format!(
+            "`{text}` is not a type of records: write A, MX, TYPE65280"
+        ))
+    })
+}
+
+const fn type_a() -> RecordType {
+    RecordType::A
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn one() -> u32 {
+    1
+}
+
+/// The port of the lecture's programs (course K1).
+const fn uppercase_port() -> u16 {
+    12_000
+}
+
+/// The bytes that a text in hexadecimal stands for; spaces may part them.
+pub(crate) fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let pair = |pair: &[char]| match pair {
+        [high, low] => u8::try_from(high.to_digit(16)? * 16 + low.to_digit(16)?).ok(),
+        _ => None,
+    };
+    digits.chunks(2).map(pair).collect()
+}

@@ -1,0 +1,315 @@
+//! Every name in a scenario means something.
+
+use std::collections::BTreeSet;
+
+use capa7_dns_proto::Name;
+use toml::Spanned;
+
+use super::file::{Action, Claim, Fault, Load, MeasureValue, ScenarioFile, Send};
+use crate::source::SourceError;
+use crate::world::World;
+use crate::world::build::Place;
+
+/// Looks every reference up.
+pub(super) fn check(
+    place: &Place<'_>,
+    file: &ScenarioFile,
+    world: &World,
+) -> Result<(), SourceError> {
+    if file.step.is_empty() {
+        return Err(place.error(&file.id.span(), "a scenario needs a [[step]]"));
+    }
+    let names = Names {
+        place,
+        world,
+        steps: distinct(place, "step", file.step.iter().map(|step| &step.id))?,
+        measures: distinct(place, "measure", file.measure.iter().map(|m| &m.id))?,
+        checks: distinct(place, "check", file.check.iter().map(|check| &check.id))?,
+    };
+    distinct(place, "sabotage", file.sabotage.iter().map(|sabotage| &sabotage.id))?;
+    distinct(place, "statement", file.statement.iter().map(|statement| &statement.id))?;
+    for step in &file.step {
+        step.act.iter().try_for_each(|action| names.action(action))?;
+        step.fault.iter().try_for_each(|fault| names.fault(fault))?;
+        if let Some(predict) = &step.predict {
+            names.measure(&predict.measure)?;
+        }
+    }
+    check_claims(&names, file)?;
+    for sabotage in &file.sabotage {
+        sabotage.act.iter().try_for_each(|action| names.action(action))?;
+        sabotage.fault.iter().try_for_each(|fault| names.fault(fault))?;
+        names.optional_step(sabotage.at.as_ref())?;
+        sabotage.fails.iter().try_for_each(|id| names.known("check", &names.checks, id))?;
+        if sabotage.fails.is_empty() {
+            return Err(place.error(&sabotage.id.span(), "a sabotage makes some check fail"));
+        }
+    }
+    for statement in &file.statement {
+        statement.checks.iter().try_for_each(|id| names.known("check", &names.checks, id))?;
+        for text in [&statement.measured.en, &statement.measured.es] {
+            if let Some(unknown) = placeholders(text).find(|id| !names.measures.contains(id)) {
+                let problem = format!("`{{{unknown}}}` is not the id of a measure");
+                return Err(place.error(&statement.id.span(), problem));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_claims(names: &Names<'_>, file: &ScenarioFile) -> Result<(), SourceError> {
+    for measure in &file.measure {
+        names.optional_step(measure.during.as_ref())?;
+        names.optional_step(measure.because_of.as_ref())?;
+        match &measure.value {
+            MeasureValue::Took(step) | MeasureValue::Answered(step) => names.step(step)?,
+            MeasureValue::Ratio(two) | MeasureValue::Difference(two) => {
+                two.iter().try_for_each(|id| names.earlier_measure(file, &measure.id, id))?;
+            }
+            MeasureValue::Times(scaled) => {
+                names.earlier_measure(file, &measure.id, &scaled.of)?;
+            }
+            MeasureValue::CostPerQuery(cost) => names.zone(&cost.zone)?,
+            MeasureValue::Count(_)
+            | MeasureValue::Time(_)
+            | MeasureValue::Share(_)
+            | MeasureValue::Sum(_)
+            | MeasureValue::Mean(_)
+            | MeasureValue::Max(_)
+            | MeasureValue::Distinct(_) => {}
+        }
+    }
+    for check in &file.check {
+        names.optional_step(check.during.as_ref())?;
+        names.optional_step(check.because_of.as_ref())?;
+        match &check.that {
+            Claim::Answer(claim) => names.step(&claim.of)?,
+            Claim::Cache(claim) => {
+                names.step(&claim.at)?;
+                names.resolver(&claim.resolver)?;
+            }
+            Claim::Zone(claim) => {
+                names.step(&claim.at)?;
+                names.zone(&claim.zone)?;
+            }
+            Claim::Measure(claim) => {
+                names.measure(&claim.of)?;
+                claim.equals.iter().try_for_each(|id| names.measure(id))?;
+            }
+            Claim::Sequence(_)
+            | Claim::Exactly(_)
+            | Claim::Count(_)
+            | Claim::None(_)
+            | Claim::Every(_) => {}
+        }
+    }
+    Ok(())
+}
+
+struct Names<'a> {
+    place: &'a Place<'a>,
+    world: &'a World,
+    steps: BTreeSet<&'a str>,
+    measures: BTreeSet<&'a str>,
+    checks: BTreeSet<&'a str>,
+}
+
+impl Names<'_> {
+    fn known(
+        &self,
+        kind: &str,
+        known: &BTreeSet<&str>,
+        id: &Spanned<String>,
+    ) -> Result<(), SourceError> {
+        if known.contains(id.get_ref().as_str()) {
+            return Ok(());
+        }
+        let list = known.iter().copied().collect::<Vec<_>>().join(", ");
+        let problem = format!("there is no {kind} `{}`; there are {list}", id.get_ref());
+        Err(self.place.error(&id.span(), problem))
+    }
+
+    fn step(&self, id: &Spanned<String>) -> Result<(), SourceError> {
+        self.known("step", &self.steps, id)
+    }
+
+    fn optional_step(&self, id: Option<&Spanned<String>>) -> Result<(), SourceError> {
+        id.map_or(Ok(()), |id| self.step(id))
+    }
+
+    fn measure(&self, id: &Spanned<String>) -> Result<(), SourceError> {
+        self.known("measure", &self.measures, id)
+    }
+
+    /// Figures of figures use those above them, so that there is no circle.
+    fn earlier_measure(
+        &self,
+        file: &ScenarioFile,
+        own: &Spanned<String>,
+        id: &Spanned<String>,
+    ) -> Result<(), SourceError> {
+        self.measure(id)?;
+        let place = |id: &str| file.measure.iter().position(|m| m.id.get_ref() == id);
+        if place(id.get_ref()) < place(own.get_ref()) {
+            return Ok(());
+        }
+        let problem = format!("`{}` must stand above `{}`", id.get_ref(), own.get_ref());
+        Err(self.place.error(&id.span(), problem))
+    }
+
+    fn host(&self, word: &Spanned<String>) -> Result<(), SourceError> {
+        if self.world.meant(word.get_ref()).is_some() {
+            return Ok(());
+        }
+        let problem = format!("`{}` is no host or person of this world", word.get_ref());
+        Err(self.place.error(&word.span(), problem))
+    }
+
+    fn resolver(&self, word: &Spanned<String>) -> Result<(), SourceError> {
+        self.host(word)?;
+        let host = self.world.meant(word.get_ref());
+        if host.is_some_and(|host| host.services.resolver.is_some()) {
+            return Ok(());
+        }
+        let problem = format!("`{}` runs no resolver", word.get_ref());
+        Err(self.place.error(&word.span(), problem))
+    }
+
+    fn zone(&self, name: &Spanned<String>) -> Result<(), SourceError> {
+        let origin = Name::parse(name.get_ref()).ok();
+        if origin.is_some_and(|origin| self.world.zone(&origin).is_some()) {
+            return Ok(());
+        }
+        let problem = format!("there is no zone `{}` in this world", name.get_ref());
+        Err(self.place.error(&name.span(), problem))
+    }
+
+    fn name(&self, name: &Spanned<String>) -> Result<(), SourceError> {
+        match Name::parse(name.get_ref()) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let problem = format!("`{}` is not a name: {error}", name.get_ref());
+                Err(self.place.error(&name.span(), problem))
+            }
+        }
+    }
+
+    fn server(&self, word: Option<&Spanned<String>>) -> Result<(), SourceError> {
+        match word {
+            Some(word) if word.get_ref().parse::<std::net::IpAddr>().is_err() => self.host(word),
+            _ => Ok(()),
+        }
+    }
+
+    fn action(&self, action: &Action) -> Result<(), SourceError> {
+        match action {
+            Action::Query(query) => {
+                self.host(&query.from)?;
+                self.name(&query.name)?;
+                self.server(query.server.as_ref())
+            }
+            Action::Load(load) => self.load(load),
+            Action::Send(send) => self.send(send),
+            Action::Flush(flush) => {
+                self.resolver(&flush.resolver)?;
+                flush.name.as_ref().map_or(Ok(()), |name| self.name(name))
+            }
+            Action::Record(change) => self.zone(&change.zone),
+            Action::Register(register) => {
+                self.name(&register.domain)?;
+                let parent = Name::parse(register.domain.get_ref()).ok();
+                let parent = parent.and_then(|name| name.parent());
+                if parent.is_some_and(|parent| self.world.zone(&parent).is_some()) {
+                    return Ok(());
+                }
+                let problem = "no registry of this world holds the domain above it";
+                Err(self.place.error(&register.domain.span(), problem))
+            }
+            Action::Kill(host) | Action::Revive(host) => self.host(host),
+            Action::Link(change) => self.host(&change.host),
+            Action::Run(run) => {
+                if run.command.is_empty() {
+                    return Err(self.place.error(&run.host.span(), "the command is empty"));
+                }
+                self.host(&run.host)
+            }
+        }
+    }
+
+    fn load(&self, load: &Load) -> Result<(), SourceError> {
+        load.names.iter().try_for_each(|name| self.name(name))?;
+        self.server(load.server.as_ref())?;
+        for word in &load.from {
+            if self.world.group(word.get_ref()).is_empty() {
+                let problem = format!("`{}` is no host, person, site or tier", word.get_ref());
+                return Err(self.place.error(&word.span(), problem));
+            }
+        }
+        match (load.from.first(), load.names.first()) {
+            (Some(_), Some(_)) => Ok(()),
+            (Some(word), None) => Err(self.place.error(&word.span(), "a load needs names")),
+            _ => Err(SourceError::of_file(self.place.file, "a load needs `from`")),
+        }
+    }
+
+    fn send(&self, send: &Send) -> Result<(), SourceError> {
+        self.host(&send.from)?;
+        let given = [send.text.is_some(), send.hex.is_some(), send.letters.is_some()]
+            .iter()
+            .filter(|g| **g)
+            .count();
+        if given != 1 {
+            let problem = "say what is sent with one of: text, hex, letters";
+            return Err(self.place.error(&send.from.span(), problem));
+        }
+        self.hex(send.hex.as_ref())
+    }
+
+    fn hex(&self, text: Option<&Spanned<String>>) -> Result<(), SourceError> {
+        match text {
+            Some(text) if super::file::bytes_of_hex(text.get_ref()).is_none() => {
+                let problem = "write pairs of hexadecimal digits, such as \"00ff\"";
+                Err(self.place.error(&text.span(), problem))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn fault(&self, fault: &Fault) -> Result<(), SourceError> {
+        match fault {
+            Fault::Down(host) => self.host(host),
+            Fault::Link(change) => self.host(&change.host),
+            Fault::Reset(reset) => self.host(&reset.to),
+            Fault::Rewrite(rewrite) => {
+                self.hex(rewrite.set.as_ref())?;
+                self.hex(rewrite.flip.as_ref())
+            }
+            Fault::Drop(_)
+            | Fault::Delay(_)
+            | Fault::Duplicate(_)
+            | Fault::Forge(_)
+            | Fault::Refuse(_)
+            | Fault::Clear(_) => Ok(()),
+        }
+    }
+}
+
+/// The identifiers, each of which may occur once.
+fn distinct<'a>(
+    place: &Place<'_>,
+    kind: &str,
+    ids: impl Iterator<Item = &'a Spanned<String>>,
+) -> Result<BTreeSet<&'a str>, SourceError> {
+    let mut known = BTreeSet::new();
+    for id in ids {
+        if !known.insert(id.get_ref().as_str()) {
+            return Err(place.error(&id.span(), format!("{kind} `{}` twice", id.get_ref())));
+        }
+    }
+    Ok(known)
+}
+
+/// The words in braces of a text.
+pub(crate) fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0))
+}
