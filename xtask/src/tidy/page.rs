@@ -59,9 +59,10 @@ fn scenario_texts(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// The ids of steps: headings of the second level and below; the first is a title.
+/// The ids of steps: `## ask: Andrea asks` is `ask`. The first heading is a title.
 fn headings(text: &str) -> Vec<&str> {
-    text.lines().filter(|line| line.starts_with("##")).collect()
+    let steps = text.lines().filter_map(|line| line.strip_prefix("## "));
+    steps.map(|heading| heading.split(':').next().unwrap_or(heading).trim()).collect()
 }
 
 /// No script of others, no script made by a tool, nothing fetched from elsewhere.
@@ -154,6 +155,16 @@ mod tests {
                 "web/i18n/en.json: .extra is missing",
             ]
         );
+    }
+
+    #[test]
+    fn a_step_that_is_told_in_one_language_only_is_found() {
+        let english = ("labs/scenarios/a/text.en.md", "# A\n## ask: He asks\n## end: Done\n");
+        let spanish = ("labs/scenarios/a/text.es.md", "# A\n## ask: Pregunta\n## end: Listo\n");
+        let short = ("labs/scenarios/a/text.es.md", "# A\n## ask: Pregunta\n");
+        assert_eq!(languages(&tree(&[english, spanish])), Vec::<String>::new());
+        assert_eq!(languages(&tree(&[english, short])).len(), 1);
+        assert_eq!(languages(&tree(&[english])).len(), 1);
     }
 
     #[test]
