@@ -1,4 +1,5 @@
 //! Tests of the crate from outside.
 
 mod allocation;
+mod corpora;
 mod reference_answers;

@@ -1,0 +1,31 @@
+//! The corpora of the fuzz targets, replayed without a fuzzer.
+
+use std::path::Path;
+
+use capa7_dns_proto::fuzzing;
+
+fn replay(target: &str, claim: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
+    let mut replayed = 0;
+    for entry in std::fs::read_dir(&folder).expect("the corpus is committed") {
+        let path = entry.unwrap().path();
+        claim(&std::fs::read(&path).unwrap());
+        replayed += 1;
+    }
+    assert!(replayed > 0, "{} is empty", folder.display());
+}
+
+#[test]
+fn the_corpus_of_names_holds() {
+    replay("names", fuzzing::names);
+}
+
+#[test]
+fn the_corpus_of_zone_files_holds() {
+    replay("zone_files", fuzzing::zone_files);
+}
+
+#[test]
+fn the_corpus_of_answers_holds() {
+    replay("answers", fuzzing::answers);
+}
