@@ -10,9 +10,11 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod course;
 pub mod filter;
 pub mod lab;
 pub mod run;
+pub mod page;
 pub mod scenario;
 pub mod source;
 pub mod story;

@@ -162,6 +162,12 @@ impl Scenario {
         list.map(|item| (item.id.get_ref().clone(), names(&item.fails))).collect()
     }
 
+    /// The statements of the course that it shows.
+    #[must_use]
+    pub fn statement_ids(&self) -> Vec<String> {
+        self.file.statement.iter().map(|statement| statement.id.get_ref().clone()).collect()
+    }
+
     /// The longest that a run may take.
     #[must_use]
     pub(crate) fn limit(&self) -> Time {
