@@ -35,6 +35,7 @@ pub struct Event {
     /// Because of what.
     pub causes: Causes,
     /// What it is.
+    #[serde(flatten)]
     pub what: What,
 }
 
@@ -55,6 +56,7 @@ pub enum What {
         /// What the bytes are.
         layer: Layer,
         /// The bytes and their way.
+        #[serde(flatten)]
         packet: Packet,
     },
     /// A TCP connection changed: asked for, open, refused, closed, reset.
@@ -63,7 +65,8 @@ pub enum What {
         connection: ConnectionId,
         /// What became of it.
         change: ConnectionChange,
-        /// The end that opened it, the end that was asked, no bytes.
+        /// The end that acted, the other end, no bytes.
+        #[serde(flatten)]
         packet: Packet,
     },
     /// A host said something of itself.
@@ -79,6 +82,7 @@ pub enum What {
         /// The message.
         of: Cause,
         /// When.
+        #[serde(skip)]
         at: Time,
         /// How it ended.
         fate: Fate,

@@ -206,13 +206,13 @@ impl Core {
             Cargo::Data(parcel) if parcel.timeouts > RETRANSMITS_MAX => {
                 let from = travel.from;
                 self.fail(connection, from, std::io::ErrorKind::TimedOut);
-                self.tell(connection, ConnectionChange::TimedOut);
+                self.tell(connection, from, ConnectionChange::TimedOut);
                 self.remove_if_over(tcp, travel.connection);
             }
             Cargo::Syn if connection.phase == Phase::Open => {}
             Cargo::Syn if connection.syn_tries >= SYN_REPEATS_MAX => {
                 self.fail(connection, CLIENT, std::io::ErrorKind::TimedOut);
-                self.tell(connection, ConnectionChange::TimedOut);
+                self.tell(connection, CLIENT, ConnectionChange::TimedOut);
                 self.remove_if_over(tcp, travel.connection);
             }
             Cargo::Syn => {
@@ -291,7 +291,7 @@ impl Core {
             return;
         }
         connection.phase = Phase::Open;
-        self.tell(connection, ConnectionChange::Open);
+        self.tell(connection, CLIENT, ConnectionChange::Open);
         connection.ends[CLIENT].wake_both();
         self.answer(tcp, key, CLIENT, Cargo::Ack);
     }
@@ -318,7 +318,7 @@ impl Core {
         }
         if connection.phase == Phase::Asked {
             self.fail(connection, end, std::io::ErrorKind::ConnectionRefused);
-            self.tell(connection, ConnectionChange::Refused);
+            self.tell(connection, SERVER, ConnectionChange::Refused);
         } else {
             self.fail(connection, end, std::io::ErrorKind::ConnectionReset);
             if end == SERVER && !connection.accepted {
@@ -332,7 +332,7 @@ impl Core {
     pub(super) fn tear_down(self: &Arc<Self>, tcp: &mut TcpTable, key: Key, from: usize) {
         let Some(connection) = tcp.connections.get_mut(key) else { return };
         if !connection.ends[from].dead {
-            self.tell(connection, ConnectionChange::Reset);
+            self.tell(connection, from, ConnectionChange::Reset);
         }
         connection.ends[from].dead = true;
         connection.pipes[from].forget_unsent();
@@ -374,14 +374,15 @@ impl Core {
         connection.ends[end].wake_both();
     }
 
-    pub(super) fn tell(&self, connection: &Connection, change: ConnectionChange) {
-        let [client, server] = &connection.ends;
+    /// Records what an end did to a connection.
+    fn tell(&self, connection: &Connection, end: usize, change: ConnectionChange) {
+        let (acting, other) = (&connection.ends[end], &connection.ends[1 - end]);
         let packet = Packet {
-            room: client.room,
-            from_host: Some(client.host),
-            to_host: Some(server.host),
-            from: client.at,
-            to: server.at,
+            room: acting.room,
+            from_host: Some(acting.host),
+            to_host: Some(other.host),
+            from: acting.at,
+            to: other.at,
             bytes: Bytes::new(),
         };
         let what = What::Connection { connection: connection.number, change, packet };
@@ -438,7 +439,7 @@ impl Core {
             let other = connection.pipes[1 - from].closing == Closing::Arrived;
             let change =
                 if other { ConnectionChange::Closed } else { ConnectionChange::HalfClosed };
-            self.tell(connection, change);
+            self.tell(connection, from, change);
             self.remove_if_over(tcp, key);
         }
     }

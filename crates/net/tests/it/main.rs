@@ -3,6 +3,7 @@
 
 mod clock;
 mod determinism;
+mod export;
 mod fault;
 mod house;
 mod loopback;
