@@ -14,6 +14,7 @@
 //! unspecified address (RFC 1035 §4.2.1, RFC 2181 §4.1).
 
 #![expect(unsafe_code, reason = "recvmmsg and sendmmsg have no safe interface")]
+#![allow(clippy::cast_possible_truncation, reason = "batches and sizes of structures are small")]
 #![allow(clippy::disallowed_types, reason = "this is the door")]
 
 use std::fmt;
@@ -285,7 +286,7 @@ impl Slots {
             libc::recvmmsg(
                 fd,
                 self.receive.as_mut_ptr(),
-                BATCH as _,
+                BATCH as libc::c_uint,
                 flags as _,
                 std::ptr::null_mut(),
             )
@@ -345,7 +346,12 @@ impl Slots {
             // SAFETY: `done < answers ≤ BATCH`; the headers point to memory of
             // this struct that outlives the call.
             let taken = unsafe {
-                libc::sendmmsg(fd, self.transmit.as_mut_ptr().add(done), (answers - done) as _, 0)
+                libc::sendmmsg(
+                    fd,
+                    self.transmit.as_mut_ptr().add(done),
+                    (answers - done) as libc::c_uint,
+                    0,
+                )
             };
             match usize::try_from(taken) {
                 Ok(taken) => {
@@ -388,7 +394,9 @@ unsafe fn reclaim<T>(base: *mut T, length: usize) {
     drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(base, length)) });
 }
 
-const NAME_BYTES: libc::socklen_t = mem::size_of::<Name>() as _;
+const NAME_BYTES: libc::socklen_t = size_of::<Name>() as libc::socklen_t;
+
+const INTEGER_BYTES: libc::socklen_t = size_of::<libc::c_int>() as libc::socklen_t;
 
 /// # Safety
 /// The kernel, or zeroes, filled `name`.
@@ -420,15 +428,8 @@ fn ask_for_destination(fd: RawFd, addr: SocketAddr) -> io::Result<()> {
     };
     let on: libc::c_int = 1;
     // SAFETY: the value is an integer of the stated size, read by the call.
-    let outcome = unsafe {
-        libc::setsockopt(
-            fd,
-            level,
-            option,
-            (&raw const on).cast(),
-            mem::size_of::<libc::c_int>() as _,
-        )
-    };
+    let outcome =
+        unsafe { libc::setsockopt(fd, level, option, (&raw const on).cast(), INTEGER_BYTES) };
     if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -13,14 +13,18 @@
 
 mod bare;
 mod clock;
+mod connection;
 mod datagram;
 mod front;
 mod in_flight;
+mod listener;
+mod stream;
 mod tap;
 mod task;
 mod wheel;
 mod wires;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -33,6 +37,7 @@ use bytes::Bytes;
 use capa7_dissect::{Cause, Causes, Room};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 
 use crate::capture::{Capture, ConnectionId, HostId};
 use crate::host::Host;
@@ -76,6 +81,9 @@ pub(crate) struct Core {
     fronts: Mutex<Fronts>,
     in_flight: Mutex<InFlight>,
     outside: Mutex<Outside>,
+    welcomes: Mutex<listener::Fronts>,
+    /// Connections on their way to be accepted, by client and server.
+    asked: Mutex<BTreeMap<(SocketAddr, SocketAddr), listener::Asked>>,
 }
 
 /// The name of the only host of a bare machine.
@@ -108,6 +116,8 @@ fn open(config: NetworkConfig, mode: Mode) -> Network {
         fronts: Mutex::default(),
         in_flight: Mutex::default(),
         outside: Mutex::default(),
+        welcomes: Mutex::default(),
+        asked: Mutex::default(),
     };
     Network::new(shared, Engine::Real(Arc::new(core)))
 }
@@ -142,30 +152,6 @@ impl Network {
             Engine::Real(core) => core.to_machine(addr),
             Engine::Virtual(_) => addr,
         }
-    }
-
-    /// A datagram on the wire: what the socket of ours that sent it knows.
-    pub(crate) fn sent_datagram(
-        &self,
-        from: SocketAddr,
-        to: SocketAddr,
-        bytes: &[u8],
-    ) -> Option<Sent> {
-        let Engine::Real(core) = self.engine() else { return None };
-        lock(&core.in_flight).arrive(from, to, bytes)
-    }
-
-    /// A datagram that the wire is about to give to a socket of ours, which will
-    /// record its fate under the wire's number.
-    pub(crate) fn expect_datagram(
-        &self,
-        from: SocketAddr,
-        to: SocketAddr,
-        bytes: &[u8],
-        sent: Sent,
-    ) {
-        let Engine::Real(core) = self.engine() else { return };
-        lock(&core.in_flight).leave(core.now(), from, to, bytes, sent);
     }
 
     /// Ends the detached tasks of a real network. What is on its way is lost
@@ -228,7 +214,9 @@ impl Core {
         match self.mode {
             Mode::Machine => bare::TcpListener::new(self, host.room(), bare::listen_tcp(at)?)
                 .map(TcpListener::Bare),
-            Mode::Sealed | Mode::Loopback(_) => Err(io::ErrorKind::Unsupported.into()),
+            Mode::Sealed | Mode::Loopback(_) => {
+                listener::TcpListener::listen(self, host, at).map(TcpListener::Lab)
+            }
         }
     }
 
@@ -237,13 +225,15 @@ impl Core {
         host: &Host,
         from: IpAddr,
         to: SocketAddr,
-        _cause: Cause,
+        cause: Cause,
     ) -> io::Result<TcpStream> {
         match self.mode {
             Mode::Machine => {
                 bare::TcpStream::connect(self, host.room(), from, to).await.map(TcpStream::Bare)
             }
-            Mode::Sealed | Mode::Loopback(_) => Err(io::ErrorKind::Unsupported.into()),
+            Mode::Sealed | Mode::Loopback(_) => {
+                self.open_stream(host, from, to, cause).await.map(TcpStream::Lab)
+            }
         }
     }
 }
@@ -273,7 +263,6 @@ impl Core {
         Task::spawn(&self.runtime, self.detached.clone(), work)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
     pub(crate) async fn blocking<F, T>(&self, work: F) -> T
     where
         F: FnOnce() -> T + Send + 'static,
@@ -298,6 +287,11 @@ impl Core {
         &self.runtime
     }
 
+    /// Has a task end with the network.
+    fn keep(&self, task: AbortHandle) {
+        self.detached.keep(task);
+    }
+
     fn capture(&self) -> &Capture {
         &self.shared.capture
     }
@@ -315,7 +309,7 @@ impl Core {
         }
     }
 
-    fn from_machine(&self, addr: SocketAddr) -> SocketAddr {
+    fn inside(&self, addr: SocketAddr) -> SocketAddr {
         match self.mode {
             Mode::Loopback(low_ports) => low_ports.from_machine(addr),
             Mode::Sealed | Mode::Machine => addr,
@@ -341,10 +335,11 @@ impl Core {
         lock(&self.outside).knows(address)
     }
 
-    /// Whether programs that we know nothing of may have addresses here: those
-    /// of the machine in loopback mode.
-    const fn has_neighbours(&self) -> bool {
+    /// Whether an address belongs to the machine itself: in loopback mode those
+    /// that no host has.
+    fn is_neighbour(&self, address: IpAddr) -> bool {
         matches!(self.mode, Mode::Loopback(_))
+            && self.shared.topology().by_address(address).is_none()
     }
 
     /// As [`Core::permit`]; the unspecified address stands for a host's own.
@@ -369,7 +364,7 @@ const fn room_of(from: SocketAddr, to: SocketAddr) -> Room {
 
 /// A datagram socket.
 #[derive(Debug)]
-pub enum UdpSocket {
+pub(crate) enum UdpSocket {
     /// Without shaping.
     Bare(bare::UdpSocket),
     /// Shaped and recorded.
@@ -406,42 +401,50 @@ impl UdpSocket {
 
 /// A listener.
 #[derive(Debug)]
-pub enum TcpListener {
+pub(crate) enum TcpListener {
     /// Without shaping.
     Bare(bare::TcpListener),
+    /// Shaped and recorded.
+    Lab(listener::TcpListener),
 }
 
 impl TcpListener {
     pub(crate) async fn accept(&self) -> io::Result<TcpStream> {
         match self {
             Self::Bare(listener) => listener.accept().await.map(TcpStream::Bare),
+            Self::Lab(listener) => Ok(TcpStream::Lab(listener.accept().await)),
         }
     }
 
     pub(crate) fn local_addr(&self) -> SocketAddr {
         match self {
             Self::Bare(listener) => listener.local_addr(),
+            Self::Lab(listener) => listener.local_addr(),
         }
     }
 }
 
 /// One end of a connection.
 #[derive(Debug)]
-pub enum TcpStream {
+pub(crate) enum TcpStream {
     /// Without shaping.
     Bare(bare::TcpStream),
+    /// Shaped and recorded.
+    Lab(stream::TcpStream),
 }
 
 impl TcpStream {
     const fn tap(&self) -> &tap::Tap {
         match self {
             Self::Bare(stream) => stream.tap(),
+            Self::Lab(stream) => stream.tap(),
         }
     }
 
     const fn tap_mut(&mut self) -> &mut tap::Tap {
         match self {
             Self::Bare(stream) => stream.tap_mut(),
+            Self::Lab(stream) => stream.tap_mut(),
         }
     }
 
@@ -478,6 +481,7 @@ impl AsyncRead for TcpStream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Bare(stream) => stream.poll_read(cx, buf),
+            Self::Lab(stream) => stream.poll_read(cx, buf),
         }
     }
 }
@@ -490,18 +494,21 @@ impl AsyncWrite for TcpStream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Bare(stream) => stream.poll_write(cx, buf),
+            Self::Lab(stream) => stream.poll_write(cx, buf),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Bare(stream) => stream.poll_flush(cx),
+            Self::Lab(_) => Poll::Ready(Ok(())),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Bare(stream) => stream.poll_shutdown(cx),
+            Self::Lab(stream) => Poll::Ready(stream.shut_down()),
         }
     }
 }

@@ -18,7 +18,7 @@ use tokio::net;
 
 use crate::capture::{Fate, Packet, What};
 use crate::real::Core;
-use crate::real::tap::{Ends, Tap};
+use crate::real::tap::{Ends, Scope, Tap};
 use crate::udp::Datagram;
 
 /// Connections that the kernel keeps waiting for `accept`.
@@ -55,7 +55,7 @@ pub(super) fn try_receive(socket: &net::UdpSocket) -> io::Result<(Bytes, SocketA
 
 /// A datagram socket of the machine.
 #[derive(Debug)]
-pub struct UdpSocket {
+pub(crate) struct UdpSocket {
     core: Arc<Core>,
     room: Room,
     socket: net::UdpSocket,
@@ -112,7 +112,7 @@ impl UdpSocket {
 
 /// A listener of the machine.
 #[derive(Debug)]
-pub struct TcpListener {
+pub(crate) struct TcpListener {
     core: Arc<Core>,
     room: Room,
     listener: net::TcpListener,
@@ -152,7 +152,7 @@ impl TcpListener {
 
 /// A connection of the machine.
 #[derive(Debug)]
-pub struct TcpStream {
+pub(crate) struct TcpStream {
     stream: net::TcpStream,
     tap: Tap,
 }
@@ -169,7 +169,7 @@ impl TcpStream {
         stream.set_nodelay(true)?;
         let (local, peer) = (stream.local_addr()?, stream.peer_addr()?);
         let ends = Ends { local, peer, local_host: None, peer_host: None };
-        Ok(Self { stream, tap: Tap::new(core, room, ends, writes, None) })
+        Ok(Self { stream, tap: Tap::new(core, room, ends, writes, Scope::Bare) })
     }
 
     pub(super) async fn connect(
@@ -211,7 +211,7 @@ impl TcpStream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
-        self.tap.wrote(buf.get(..written).unwrap_or_default());
+        self.tap.handed_over(buf.get(..written).unwrap_or_default());
         Poll::Ready(Ok(written))
     }
 

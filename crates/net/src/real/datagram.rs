@@ -28,7 +28,7 @@ use crate::udp::{DATAGRAM_BYTES_MAX, Datagram};
 
 /// A lab host's datagram socket.
 #[derive(Debug)]
-pub struct UdpSocket {
+pub(crate) struct UdpSocket {
     core: Arc<Core>,
     host: Host,
     seat: Seat,
@@ -149,7 +149,10 @@ impl Flight {
     /// Takes the sender's access.
     fn depart(self) {
         let Some(to_host) = self.to_host else { return self.leave_the_lab() };
-        if self.core.is_foreign(to_host) || self.core.is_outside(self.to) {
+        let is_outside = self.core.is_foreign(to_host)
+            || self.core.is_outside(self.to)
+            || self.core.is_neighbour(self.to.ip()) && self.core.front_at(self.to).is_none();
+        if is_outside {
             return self.leave_the_lab();
         }
         let now = self.core.now();
@@ -206,7 +209,7 @@ impl Flight {
     /// there, and takes the record over.
     fn leave_the_lab(self) {
         let known = self.to_host.is_some() || self.core.is_outside(self.to);
-        if !known && !self.core.has_neighbours() {
+        if !known && !self.core.is_neighbour(self.to.ip()) {
             return self.end(Fate::Lost("no_host"));
         }
         let foreign = self.to_host.filter(|host| self.core.is_foreign(*host));

@@ -81,12 +81,14 @@ impl Inbox {
         Some(datagram)
     }
 
-    fn put(&self, datagram: Datagram) -> Result<(), &'static str> {
+    /// `taken` is called when there is room, before anybody can read it.
+    fn put(&self, datagram: Datagram, taken: impl FnOnce()) -> Result<(), &'static str> {
         let cost = datagram.bytes.len() + DATAGRAM_OVERHEAD;
         let mut queue = lock(&self.queue);
         if queue.bytes + cost > INBOX_BYTES_MAX {
             return Err("socket_queue");
         }
+        taken();
         queue.bytes += cost;
         queue.waiting.push_back(datagram);
         drop(queue);
@@ -130,7 +132,6 @@ struct Member {
 #[derive(Debug)]
 pub(super) struct Seat {
     core: Arc<Core>,
-    host: HostId,
     pub(super) local: SocketAddr,
     pub(super) fronts: Vec<Arc<Front>>,
     pub(super) inbox: Arc<Inbox>,
@@ -201,7 +202,7 @@ impl Seat {
         let inbox = Arc::new(Inbox::default());
         let core = Arc::clone(core);
         // Dropped on the way by an error, it gives up what it took so far.
-        let mut seat = Self { core, host, local: at, fronts: Vec::new(), inbox };
+        let mut seat = Self { core, local: at, fronts: Vec::new(), inbox };
         for ip in addresses {
             let at = SocketAddr::new(*ip, at.port());
             let member = Member { host, inbox: Arc::clone(&seat.inbox) };
@@ -282,14 +283,13 @@ impl Core {
         let Sent { cause, to_host, fate } =
             known.unwrap_or_else(|| self.arrived_unknown(front, &bytes, from));
         let datagram = Datagram { bytes, from, to, cause };
-        let fate = match front.inbox_of(to_host) {
-            None => Fate::Lost("no_listener"),
-            Some(inbox) => match inbox.put(datagram) {
-                Ok(()) => fate,
-                Err(why) => Fate::Lost(why),
-            },
+        let outcome = match front.inbox_of(to_host) {
+            None => Err("no_listener"),
+            Some(inbox) => inbox.put(datagram, || self.capture().end(now, cause, fate)),
         };
-        self.capture().end(now, cause, fate);
+        if let Err(why) = outcome {
+            self.capture().end(now, cause, Fate::Lost(why));
+        }
     }
 
     /// A datagram that none of our sockets sent: a program outside did.
@@ -331,7 +331,7 @@ async fn read(core: Weak<Core>, front: Weak<Front>, socket: Arc<net::UdpSocket>)
         let outcome = bare::receive(&socket).await;
         let (Some(core), Some(front)) = (core.upgrade(), front.upgrade()) else { return };
         match outcome {
-            Ok((bytes, from)) => core.arrived(&front, bytes, core.from_machine(from)),
+            Ok((bytes, from)) => core.arrived(&front, bytes, core.inside(from)),
             Err(error) => {
                 tracing::error!(address = %front.at, %error, "a socket of the lab failed");
                 return;

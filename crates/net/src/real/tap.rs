@@ -42,6 +42,15 @@ impl Ends {
     }
 }
 
+/// When an end is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// A machine's, while somebody watches; a lab's doors to the outside never.
+    Bare,
+    /// A lab's.
+    Lab,
+}
+
 /// The recorder of one end: numbers its bytes and keeps its causes.
 #[derive(Debug)]
 pub(crate) struct Tap {
@@ -49,6 +58,7 @@ pub(crate) struct Tap {
     room: Room,
     ends: Ends,
     writes: Direction,
+    scope: Scope,
     connection: Option<ConnectionId>,
     written: u64,
     read: u64,
@@ -65,19 +75,33 @@ impl Tap {
         room: Room,
         ends: Ends,
         writes: Direction,
-        connection: Option<ConnectionId>,
+        scope: Scope,
     ) -> Self {
         Self {
             core: Arc::clone(core),
             room,
             ends,
             writes,
-            connection,
+            scope,
+            connection: None,
             written: 0,
             read: 0,
             sealed: false,
             write_cause: Cause::NONE,
             read_cause: Cause::NONE,
+        }
+    }
+
+    /// The same recorder for a connection that has a number.
+    pub(crate) const fn of(mut self, connection: ConnectionId) -> Self {
+        self.connection = Some(connection);
+        self
+    }
+
+    fn is_on(&self) -> bool {
+        match self.scope {
+            Scope::Bare => self.core.records_bare(),
+            Scope::Lab => self.core.capture().is_on(),
         }
     }
 
@@ -97,15 +121,29 @@ impl Tap {
         if self.sealed { Layer::Sealed } else { Layer::Clear }
     }
 
+    /// The bytes that are about to leave.
+    pub(crate) fn packet(&self, bytes: Bytes) -> Packet {
+        self.ends.packet(self.room, bytes)
+    }
+
     /// Records bytes that leave; returns their number.
-    pub(crate) fn wrote(&mut self, bytes: &[u8]) -> Cause {
+    pub(crate) fn wrote(&mut self, packet: Packet) -> Cause {
         let offset = self.written;
-        self.written += bytes.len() as u64;
-        if bytes.is_empty() || !self.core.records_bare() {
+        self.written += packet.bytes.len() as u64;
+        if packet.bytes.is_empty() || !self.is_on() {
             return Cause::NONE;
         }
-        let packet = self.ends.packet(self.room, Bytes::copy_from_slice(bytes));
         self.record(self.write_cause, self.writes, offset, packet)
+    }
+
+    /// Records bytes that the kernel took: what it does with them is not seen.
+    pub(crate) fn handed_over(&mut self, bytes: &[u8]) {
+        if !self.is_on() {
+            self.written += bytes.len() as u64;
+            return;
+        }
+        let number = self.wrote(self.packet(Bytes::copy_from_slice(bytes)));
+        self.core.capture().end(self.core.now(), number, Fate::Delivered);
     }
 
     /// Records bytes that a peer outside of our knowledge sent; they are the
@@ -113,26 +151,23 @@ impl Tap {
     pub(crate) fn read(&mut self, bytes: &[u8]) {
         let offset = self.read;
         self.read += bytes.len() as u64;
-        if bytes.is_empty() || !self.core.records_bare() {
+        if bytes.is_empty() || !self.is_on() {
             return;
         }
         let packet = self.ends.reversed().packet(self.room, Bytes::copy_from_slice(bytes));
-        self.read_cause = self.record(self.write_cause, opposite(self.writes), offset, packet);
+        self.read_cause = self.record(Cause::NONE, opposite(self.writes), offset, packet);
+        self.core.capture().end(self.core.now(), self.read_cause, Fate::Delivered);
     }
 
     fn record(&mut self, cause: Cause, direction: Direction, offset: u64, packet: Packet) -> Cause {
         let connection = self.number();
-        let (capture, now) = (self.core.capture(), self.core.now());
         let what = What::Chunk { connection, direction, offset, layer: self.layer(), packet };
-        let number = capture.record(now, Causes::from(cause), what);
-        // The kernel took over: what it does with the bytes is not seen.
-        capture.end(now, number, Fate::Delivered);
-        number
+        self.core.capture().record(self.core.now(), Causes::from(cause), what)
     }
 
     /// Records what became of the connection.
     pub(crate) fn changed(&mut self, change: ConnectionChange, cause: Cause) -> Cause {
-        if !self.core.records_bare() {
+        if !self.is_on() {
             return Cause::NONE;
         }
         let connection = self.number();

@@ -16,7 +16,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use crate::task::TaskEnded;
 
 /// A running task; dropping it aborts it.
-pub struct Task<T> {
+pub(crate) struct Task<T> {
     work: Option<JoinHandle<T>>,
     detached: Detached,
 }
@@ -107,7 +107,7 @@ impl<T> Future for Task<T> {
 }
 
 impl Detached {
-    fn keep(&self, task: AbortHandle) {
+    pub(crate) fn keep(&self, task: AbortHandle) {
         let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Only when full, so that keeping many short tasks stays cheap.
         if tasks.len() == tasks.capacity() {

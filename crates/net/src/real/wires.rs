@@ -11,12 +11,7 @@ use crate::capture::HostId;
 impl Core {
     /// Takes over the record of a datagram that a socket of the house has sent
     /// to a program.
-    pub(crate) fn take_over(
-        &self,
-        from: SocketAddr,
-        to: SocketAddr,
-        bytes: &[u8],
-    ) -> Option<Sent> {
+    pub(crate) fn take_over(&self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> Option<Sent> {
         lock(&self.in_flight).arrive(from, to, bytes)
     }
 
@@ -33,6 +28,6 @@ impl Core {
 
     /// Whether programs of the house have sockets at an address.
     pub(crate) fn has_sockets_at(&self, address: IpAddr) -> bool {
-        lock(&self.fronts).has_any_at(address)
+        lock(&self.fronts).has_any_at(address) || lock(&self.welcomes).has_any_at(address)
     }
 }

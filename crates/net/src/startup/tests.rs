@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "a thread is what must be noticed")]
+
 use std::process::Command;
 
 use super::*;
