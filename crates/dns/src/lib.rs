@@ -7,16 +7,22 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod access;
 mod authoritative;
 mod connections;
 mod frames;
+mod recursive;
+mod resolving;
 mod serve;
 mod stream;
 mod stub;
 mod zone_files;
 
+pub use access::{AddressBlock, NotABlock};
 pub use authoritative::{Authoritative, AuthoritativeConfig};
 pub use connections::ConnectionLimits;
+pub use recursive::{RecursiveConfig, RecursiveServer};
+pub use resolving::{NoteObserver, ResolverStopped, ResolverTask, Resolving};
 pub use serve::{ServeConfig, ServeError, load_zones, serve};
 pub use stub::{StubClient, StubError, StubOptions, StubReply};
 pub use zone_files::{ZoneLoadError, read_zone_file};

@@ -148,11 +148,8 @@ async fn work(
     for at in &config.listen {
         told(&format!("listening on {at}, UDP and TCP, {} workers", config.workers.max(1)));
     }
-    loop {
-        match signals.next().await {
-            Signal::Reload => told(&reload(&host, &config.zones, &zones).await),
-            Signal::Stop => break,
-        }
+    while signals.next().await == Signal::Reload {
+        told(&reload(&host, &config.zones, &zones).await);
     }
     // What waits in the kernel is answered before the workers end.
     stop.store(true, Ordering::Relaxed);
