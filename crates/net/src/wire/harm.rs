@@ -1,11 +1,11 @@
-//! What the faults do to the packets of programs. Those of the house were
-//! judged at its sockets.
+//! What the faults do to what passes: to the datagrams of programs (those of
+//! the house were judged at its sockets) and to all streams.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use capa7_dissect::{Cause, Room};
+use capa7_dissect::{Cause, Direction, Room};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 
@@ -117,7 +117,7 @@ impl Switch {
         self.depart_at(now + after, flight);
     }
 
-    /// A segment of a program.
+    /// A segment, of a program or of the house.
     pub(super) fn take_segment(&mut self, mut flight: Flight, segment: Segment, ends: Ends) {
         if let Some(asked) = self.follow_new(&flight, segment) {
             self.judge_connection(&asked);
@@ -205,18 +205,17 @@ impl Switch {
     /// Records what a fault made of a connection that no socket of the house
     /// records. Its harm stays until the same ends are asked for again.
     fn tell(&mut self, ends: Ends, change: ConnectionChange) {
-        let Some((ends, _, _)) = self.streams.find(ends.0, ends.1) else { return };
+        let Some((ends, _, flow)) = self.streams.find(ends.0, ends.1) else { return };
+        if flow.is_over() {
+            return;
+        }
+        flow.end();
         let topology = self.shared.topology();
         let opener = topology.by_address(ends.0.ip()).map(|identity| identity.id);
         let asked = opener.and_then(|opener| topology.nearest(opener, ends.1.ip()));
         drop(topology);
-        let (Some(opener), Some(asked)) = (opener, asked) else { return };
-        if self.is_program(opener) && self.is_program(asked) {
-            let packet = self.packet((opener, asked), ends, Bytes::new());
-            self.record_change(ends, change, packet);
-        }
-        if let Some((_, _, flow)) = self.streams.find(ends.0, ends.1) {
-            flow.end();
+        if let (Some(opener), Some(asked)) = (opener, asked) {
+            self.record_own_change(ends, (opener, asked), Direction::ToClient, change);
         }
     }
 
@@ -252,7 +251,7 @@ impl Switch {
         (!verdict.lost).then_some(verdict.delay)
     }
 
-    /// What is to be done to a connection that a program asks for.
+    /// What is to be done to a connection that is asked for.
     fn judge_connection(&mut self, asked: &Packet) {
         let ends = (asked.from, asked.to);
         self.harms.forget(ends);

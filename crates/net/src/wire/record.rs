@@ -46,7 +46,8 @@ impl Recent {
 }
 
 impl Switch {
-    /// A packet of the house: its socket has recorded, judged and sent it.
+    /// A packet of the house: its socket has recorded it, and judged it if it is
+    /// a datagram.
     pub(super) fn take_from_house(&mut self, mut flight: Flight) {
         match (flight.view.transport, flight.view.ends()) {
             (Transport::Udp { .. }, Some((from, to))) => {
@@ -54,8 +55,7 @@ impl Switch {
                 flight.message = known.map_or(Cause::NONE, |sent| sent.cause);
             }
             (Transport::Tcp(segment), Some(ends)) => {
-                self.follow(&flight, segment);
-                return self.pass(flight, segment, ends);
+                return self.take_segment(flight, segment, ends);
             }
             _ => self.note_refusal(&flight.view),
         }
@@ -143,8 +143,8 @@ impl Switch {
         }
     }
 
-    /// Follows a segment's connection: one that a program opens, from its SYN
-    /// on. Says which it is when it was opened by this segment.
+    /// Follows a segment's connection from its SYN on. Says which it is when
+    /// this segment asks for it.
     pub(super) fn follow_new(&mut self, flight: &Flight, segment: Segment) -> Option<Packet> {
         let ends = flight.view.ends()?;
         let is_again = self.streams.find(ends.0, ends.1).is_some_and(|(_, way, flow)| {
@@ -158,7 +158,7 @@ impl Switch {
             self.harms.forget(oldest);
         }
         let packet = self.packet((flight.from, flight.to), ends, Bytes::new());
-        if self.is_program(flight.to) {
+        if self.is_between_programs((flight.from, flight.to)) {
             self.record_change(ends, ConnectionChange::Asked, packet.clone());
         }
         Some(packet)
@@ -175,17 +175,11 @@ impl Switch {
             Direction::ToClient => (hosts.1, hosts.0),
         };
         // Of streams between a program and the house its socket tells.
-        let is_ours = self.is_program(hosts.0) && self.is_program(hosts.1);
+        let is_ours = self.is_between_programs(hosts);
         for seen in seen {
             match seen {
                 Seen::Change(change) => {
-                    let packet = self.packet(opener, ends, Bytes::new());
-                    if change == ConnectionChange::Refused && !is_ours {
-                        self.record_change(ends, ConnectionChange::Asked, packet.clone());
-                        self.record_change(ends, change, packet);
-                    } else if is_ours {
-                        self.record_change(ends, change, packet);
-                    }
+                    self.record_own_change(ends, opener, direction, change);
                 }
                 Seen::Chunk { direction, offset, bytes } if is_ours => {
                     let packet = self.packet(hosts, (from, to), bytes);
@@ -194,6 +188,34 @@ impl Switch {
                 Seen::Chunk { .. } => {}
             }
         }
+    }
+
+    /// Records a change of a connection of which no socket of the house tells:
+    /// between two programs, or the refusal of one that a program asked for.
+    pub(super) fn record_own_change(
+        &mut self,
+        ends: Ends,
+        hosts: (HostId, HostId),
+        actor: Direction,
+        change: ConnectionChange,
+    ) {
+        let asked = self.packet(hosts, ends, Bytes::new());
+        let packet = match actor {
+            Direction::ToServer => asked.clone(),
+            Direction::ToClient => self.packet((hosts.1, hosts.0), (ends.1, ends.0), Bytes::new()),
+        };
+        if self.is_between_programs(hosts) {
+            // The third segment, the opener's, is the one that opens.
+            let opens = change == ConnectionChange::Open;
+            self.record_change(ends, change, if opens { asked } else { packet });
+        } else if change == ConnectionChange::Refused && self.is_program(hosts.0) {
+            self.record_change(ends, ConnectionChange::Asked, asked);
+            self.record_change(ends, change, packet);
+        }
+    }
+
+    fn is_between_programs(&self, hosts: (HostId, HostId)) -> bool {
+        self.is_program(hosts.0) && self.is_program(hosts.1)
     }
 
     fn record_chunk(&mut self, ends: Ends, direction: Direction, offset: u64, packet: Packet) {
@@ -206,7 +228,7 @@ impl Switch {
         flow.recorded(direction, offset, length, chunk);
     }
 
-    pub(super) fn record_change(&mut self, ends: Ends, change: ConnectionChange, packet: Packet) {
+    fn record_change(&mut self, ends: Ends, change: ConnectionChange, packet: Packet) {
         let now = self.core.now();
         let Some((_, _, flow)) = self.streams.find(ends.0, ends.1) else { return };
         let connection: ConnectionId = flow.connection;

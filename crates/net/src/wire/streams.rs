@@ -188,6 +188,11 @@ impl Flow {
         seen
     }
 
+    /// Whether it has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.state == State::Ended
+    }
+
     /// Ends the connection: nothing new is seen of it.
     pub(super) fn end(&mut self) {
         self.state = State::Ended;

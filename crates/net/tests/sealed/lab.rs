@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::io::Read;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,19 +16,22 @@ use capa7_net::fault::{
     ConnectionAction, ConnectionRule, Forgery, Matcher, MessageAction, MessageRule,
 };
 use capa7_net::namespace::House;
+use capa7_net::publish::{Publication, Published};
 use capa7_net::wire::Wire;
 use capa7_net::{Cause, Host, HostConfig, LinkConfig, Network, NetworkConfig, Room};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// One-way latency between the regions `near` and `far`.
 pub(crate) const FAR: Duration = Duration::from_millis(20);
 /// Name, address, region. The first two run services of the lab itself.
-const HOSTS: [(&str, &str, &str); 6] = [
+const HOSTS: [(&str, &str, &str); 7] = [
     ("echo.example", "198.41.0.4", "near"),
     ("resolver.example", "10.1.0.53", "near"),
     ("a.example", "10.1.0.1", "near"),
     ("b.example", "10.2.0.1", "far"),
     ("c.example", "10.1.0.3", "near"),
+    ("outside.example", "10.1.0.9", "far"),
     ("six.example", "2001:db8::6", "near"),
 ];
 /// What every name resolves to in this world.
@@ -37,6 +40,9 @@ pub(crate) const EVERYTHING: [u8; 4] = [198, 41, 0, 4];
 /// Runs the lab until its input ends.
 pub(crate) fn run() {
     let control = Listener::open("t").unwrap();
+    let publication: Publication = "127.0.0.1:0=echo.example:7".parse().unwrap();
+    let published = publication.open().unwrap();
+    let at = published.what().at;
     let house = Arc::new(House::enter().unwrap());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -58,13 +64,15 @@ pub(crate) fn run() {
     }
     let wire = Arc::new(Wire::start(&network, house).unwrap());
     runtime.spawn(echo(network.host("echo.example").unwrap()));
+    runtime.spawn(echo_streams(network.host("echo.example").unwrap()));
+    runtime.spawn(publish(published, &network));
     runtime.spawn(resolve(network.host("resolver.example").unwrap()));
     let lab = Arc::new((network, wire));
     runtime.spawn(control.serve(move |request| {
         let lab = Arc::clone(&lab);
-        async move { answer(&lab.0, &lab.1, &request) }
+        async move { answer(&lab.0, &lab.1, &request).await }
     }));
-    println!("ready");
+    println!("ready {at}");
     let _end = std::io::stdin().read_to_end(&mut Vec::new());
     runtime.shutdown_background();
 }
@@ -87,6 +95,43 @@ async fn echo(host: Host) {
             eprintln!("echo: {error}");
         }
     }
+}
+
+async fn echo_streams(host: Host) {
+    let listener = host.in_room(Room::Sockets).listen_tcp("0.0.0.0:7".parse().unwrap()).unwrap();
+    loop {
+        let mut stream = listener.accept().await.unwrap();
+        let echo = async move {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+                stream.set_write_cause(stream.read_cause());
+                let _gone = stream.write_all(&buffer[..length]).await;
+            }
+        };
+        host.spawn("echo", echo).detach();
+    }
+}
+
+/// Lets programs of the machine use the echo.
+fn publish(published: Published, network: &Network) -> impl Future<Output = ()> + use<> {
+    let client = network.host("outside.example").unwrap();
+    let service = network.host(&published.what().host).unwrap();
+    let to = SocketAddr::new(service.addresses()[0], published.what().port);
+    async move { published.relay(client, to).await.unwrap() }
+}
+
+/// Opens a connection from the house to a program; what it answers.
+async fn dial(host: &Host, to: &str) -> Result<Answer, String> {
+    let asked = async {
+        let mut stream = host.connect_tcp(to.parse().unwrap(), Cause::NONE).await?;
+        stream.write_all(b"from the house").await?;
+        stream.shutdown().await?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        std::io::Result::Ok(text)
+    };
+    let text = asked.await.unwrap_or_else(|error| format!("{:?}", error.kind()));
+    Ok(Answer::new(text.into()))
 }
 
 /// Answers each question with one address: RFC 1035 §4.
@@ -114,7 +159,7 @@ fn address_answer(query: &[u8]) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-fn answer(network: &Network, wire: &Wire, request: &Value) -> Result<Answer, String> {
+async fn answer(network: &Network, wire: &Wire, request: &Value) -> Result<Answer, String> {
     let text = |name: &str| request.get(name).and_then(Value::as_str);
     match text("do").unwrap_or_default() {
         exec::VERB => place(network, wire, text("as").unwrap_or("a.example")),
@@ -125,6 +170,10 @@ fn answer(network: &Network, wire: &Wire, request: &Value) -> Result<Answer, Str
                 .map_err(|error| error.to_string())?;
             network.set_access(host.id(), link.clone(), link).map_err(|error| error.to_string())?;
             Ok(Answer::default())
+        }
+        "dial" => {
+            let host = known(network, text("host").unwrap_or_default())?;
+            dial(&host, text("to").unwrap_or_default()).await
         }
         "break" => {
             break_something(network, text("how").unwrap_or_default());

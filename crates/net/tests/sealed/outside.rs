@@ -75,6 +75,8 @@ pub(crate) fn myself() -> Command {
 pub(crate) struct Lab {
     child: Child,
     folder: Folder,
+    /// Where the echo of the lab is published.
+    pub(crate) published: String,
 }
 
 impl Lab {
@@ -86,8 +88,8 @@ impl Lab {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n", "the lab starts");
-        Self { child, folder }
+        let published = line.strip_prefix("ready ").expect("the lab starts").trim().to_owned();
+        Self { child, folder, published }
     }
 
     /// A command line that runs as a host of the lab.
@@ -120,6 +122,12 @@ impl Lab {
         Serving(child)
     }
 
+    /// Runs one of [`crate::programs`] outside of the lab.
+    pub(crate) fn outside(words: &[&str]) -> String {
+        let output = myself().arg("--program").args(words).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     fn own(&self, host: &str, words: &[&str]) -> Command {
         let myself = std::env::current_exe().unwrap();
         let mut command = vec![myself.to_str().unwrap(), "--program"];
@@ -144,14 +152,14 @@ impl Lab {
     pub(crate) fn events(&self, kind: &str) -> Vec<Value> {
         let all = self.ask("events", &Value::Null);
         let all = all.as_array().cloned().unwrap();
-        all.into_iter().filter(|event| event["what"]["type"] == kind).collect()
+        all.into_iter().filter(|event| event["type"] == kind).collect()
     }
 
     /// The last fate of a message.
     pub(crate) fn fate(&self, message: &Value) -> Value {
         let fates = self.events("fate");
-        let own = fates.iter().rfind(|fate| fate["what"]["of"] == message["id"]);
-        own.map_or(Value::Null, |fate| fate["what"]["fate"].clone())
+        let own = fates.iter().rfind(|fate| fate["of"] == message["id"]);
+        own.map_or(Value::Null, |fate| fate["fate"].clone())
     }
 
     /// Changes a host's access link in both directions.
