@@ -143,10 +143,9 @@ pub fn walk(station: Option<&str>) -> Result<Vec<Station>, RunError> {
         };
         match stations.last_mut() {
             Some(last) if last.id == shown.statement.row => last.statements.push(shown),
-            _ => stations.push(Station {
-                id: shown.statement.row.clone(),
-                statements: vec![shown],
-            }),
+            _ => {
+                stations.push(Station { id: shown.statement.row.clone(), statements: vec![shown] })
+            }
         }
     }
     Ok(stations)

@@ -147,7 +147,7 @@ impl Lab {
 
     /// What a resolver has in its cache for a name and type, with the seconds
     /// that are left.
-    pub(crate) fn cached(
+    pub(crate) async fn cached(
         &self,
         resolver: &str,
         name: &str,
@@ -156,7 +156,7 @@ impl Lab {
         let found = self.shared.world.meant(resolver);
         let resolver = found.and_then(|host| self.shared.resolvers.get(&host.name));
         let (Some(resolver), Ok(name)) = (resolver, Name::parse(name)) else { return Vec::new() };
-        services::cached(resolver, &name, record_type)
+        services::cached(resolver, name, record_type).await
     }
 
     fn zones(&self) -> MutexGuard<'_, served::ServedZones> {

@@ -13,8 +13,8 @@
 pub mod course;
 pub mod filter;
 pub mod lab;
-pub mod run;
 pub mod page;
+pub mod run;
 pub mod scenario;
 pub mod source;
 pub mod story;

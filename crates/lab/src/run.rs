@@ -19,7 +19,7 @@ mod report;
 
 use std::collections::BTreeMap;
 
-use capa7_net::{Capture, Network, Time, VirtualNetwork};
+use capa7_net::{Network, Time, VirtualNetwork};
 use serde::Serialize;
 
 use crate::lab::{ActionResult, Lab, LabError, network_config};
@@ -120,8 +120,8 @@ pub struct RunReport {
     pub hosts: HostTable,
     /// The world that it ran in.
     pub world: World,
-    /// The record, for bytes and details.
-    pub capture: Capture,
+    /// The network that it ran on, with the record of every byte.
+    pub network: Network,
 }
 
 /// A step as it was done.

@@ -23,7 +23,7 @@ impl Lab {
             Action::Query(query) => self.query(query).await?,
             Action::Load(load) => self.load(load).await?,
             Action::Send(send) => self.send(send).await?,
-            Action::Flush(flush) => self.flush(flush)?,
+            Action::Flush(flush) => self.flush(flush).await?,
             Action::Record(change) => self.change_records(change)?,
             Action::Register(register) => self.register(register)?,
             Action::Kill(host) => self.set_down(host.get_ref(), true)?,
@@ -111,7 +111,7 @@ impl Lab {
             .ok_or_else(|| format!("{name} has no address: {}", reply.message.header.rcode)))
     }
 
-    fn flush(&self, flush: &Flush) -> Result<(Cause, Outcome), LabError> {
+    async fn flush(&self, flush: &Flush) -> Result<(Cause, Outcome), LabError> {
         let (described, host) = self.host(flush.resolver.get_ref())?;
         let resolver = self.resolvers().get(&described.name);
         let resolver = resolver.ok_or_else(|| LabError::NoResolver(described.name.clone()))?;
@@ -124,8 +124,17 @@ impl Lab {
         };
         let what = name.as_ref().map_or_else(|| "everything".to_owned(), ToString::to_string);
         let event = self.note_action(&host, format!("{} forgets {what}", described.name));
-        resolver.flush(name.as_ref());
-        Ok((event, Outcome::Done))
+        let flushed = resolver.resolving().look(move |machine, _| match &name {
+            Some(name) => {
+                machine.flush(name);
+            }
+            None => machine.clear(),
+        });
+        let outcome = match flushed.await {
+            Ok(()) => Outcome::Done,
+            Err(error) => Outcome::failed(error),
+        };
+        Ok((event, outcome))
     }
 
     fn change_records(&self, change: &RecordChange) -> Result<(Cause, Outcome), LabError> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use capa7_dissect::Cause;
-use capa7_dns_proto::message::Message;
+use capa7_dns_proto::message::{Message, Record};
 use capa7_net::Time;
 use serde::Serialize;
 
@@ -99,6 +99,18 @@ pub struct RecordShown {
     pub data: String,
 }
 
+impl RecordShown {
+    /// A record of a message.
+    pub(super) fn of(record: &Record) -> Self {
+        Self {
+            name: record.name.to_string(),
+            ttl: record.ttl,
+            record_type: record.rtype.to_string(),
+            data: data_text(record.rtype, record.rdata.as_wire()),
+        }
+    }
+}
+
 impl Outcome {
     /// A failure with its reason.
     pub(super) fn failed(reason: impl ToString) -> Self {
@@ -107,15 +119,7 @@ impl Outcome {
 
     /// What a DNS reply says.
     pub(super) fn of_reply(message: &Message, tcp: bool) -> Self {
-        let shown = |records: &[capa7_dns_proto::message::Record]| {
-            let record = |record: &capa7_dns_proto::message::Record| RecordShown {
-                name: record.name.to_string(),
-                ttl: record.ttl,
-                record_type: record.rtype.to_string(),
-                data: data_text(record.rtype, record.rdata.as_wire()),
-            };
-            records.iter().map(record).collect()
-        };
+        let shown = |records: &[Record]| records.iter().map(RecordShown::of).collect();
         Self::Reply {
             rcode: message.header.rcode.to_string(),
             flags: message.header.flag_names(),

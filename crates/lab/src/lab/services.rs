@@ -2,26 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
-use capa7_dns::{Authoritative, AuthoritativeConfig};
+use capa7_dns::{
+    AddressBlock, Authoritative, AuthoritativeConfig, RecursiveConfig, RecursiveServer,
+};
 use capa7_dns_proto::answer::AnswerSettings;
+use capa7_dns_proto::cache::{CacheEntry, CacheState};
+use capa7_dns_proto::hints::Hints;
+use capa7_dns_proto::resolve::{Minimisation, ResolverConfig};
 use capa7_dns_proto::{Name, RecordType};
 use capa7_net::Host;
 
-use super::LabError;
 use super::served::ServedZones;
-use crate::world::World;
+use super::{LabError, RecordShown};
+use crate::world::{ResolverPreset, ResolverService, World, WorldHost};
 
 /// A local name server of the lab.
-#[derive(Debug)]
-pub struct Resolver {}
-impl Resolver {
-    pub(super) fn flush(&self, _: Option<&Name>) {}
-}
-pub(super) fn cached(_: &Resolver, _: &Name, _: RecordType) -> Vec<super::RecordShown> {
-    Vec::new()
-}
+pub type Resolver = RecursiveServer;
 
 /// What runs; it stops with this value.
 #[derive(Debug, Default)]
@@ -36,7 +34,7 @@ pub(super) fn start(
     zones: &mut ServedZones,
 ) -> Result<(Servers, BTreeMap<String, Resolver>), LabError> {
     let mut servers = Servers::default();
-    let resolvers = BTreeMap::new();
+    let mut resolvers = BTreeMap::new();
     for (described, host) in world.hosts.iter().zip(hosts) {
         let failed = |service, error: io::Error| LabError::Service {
             host: described.name.clone(),
@@ -54,13 +52,70 @@ pub(super) fn start(
             let server = Authoritative::start(host, set, &config);
             servers.authoritative.push(server.map_err(|e| failed("the name server", e))?);
         }
+        if let Some(service) = &described.services.resolver {
+            let config = resolver_config(world, service);
+            let server = RecursiveServer::start(host, config, None);
+            let server = server.map_err(|e| failed("the local name server", e))?;
+            resolvers.insert(described.name.clone(), server);
+        }
     }
     Ok((servers, resolvers))
 }
 
-/// Where uppercase servers listen (course K1).
-pub(super) fn uppercase_address(host: &Host) -> Option<SocketAddr> {
-    host.addresses().first().map(|address| SocketAddr::new(*address, UPPERCASE_PORT))
+fn resolver_config(world: &World, service: &ResolverService) -> RecursiveConfig {
+    let base = match service.preset {
+        ResolverPreset::Iterated => ResolverConfig { ipv6: false, ..ResolverConfig::default() },
+        ResolverPreset::AsDrawn => ResolverConfig::as_drawn(),
+    };
+    let mut resolver = ResolverConfig { hints: hints(world, &service.begins_at), ..base };
+    if let Some(minimise) = service.minimise {
+        resolver.minimisation =
+            if minimise { Minimisation::OneLabelMore } else { Minimisation::WholeName };
+    }
+    if let Some(ttl_max) = service.ttl_max {
+        resolver.cache.ttl_max_s = u32::try_from(ttl_max.as_secs()).unwrap_or(u32::MAX);
+    }
+    if let Some(bytes) = service.cache_bytes {
+        resolver.cache.octets_max = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+    // Every host of a lab may ask: who uses which resolver is the sites' matter.
+    RecursiveConfig { resolver, allow: AddressBlock::everybody(), ..RecursiveConfig::default() }
 }
 
-const UPPERCASE_PORT: u16 = 12_000;
+/// The names and addresses that a resolver begins with: the hosts given, or
+/// those that serve the root.
+fn hints(world: &World, begins_at: &[String]) -> Hints {
+    let is_start = |host: &&WorldHost| match begins_at {
+        [] => host.services.zones.iter().any(|zone| zone == "."),
+        given => given.contains(&host.public_name),
+    };
+    let mut servers: Vec<(Name, Vec<IpAddr>)> = Vec::new();
+    for host in world.hosts.iter().filter(is_start) {
+        let Ok(name) = Name::parse(&host.public_name) else { continue };
+        if !servers.iter().any(|(known, _)| *known == name) {
+            servers.push((name, host.addresses.clone()));
+        }
+    }
+    Hints { servers }
+}
+
+/// The live records of a cache for one name and type, with the seconds left.
+pub(super) async fn cached(
+    resolver: &Resolver,
+    name: Name,
+    record_type: RecordType,
+) -> Vec<RecordShown> {
+    let looked = resolver.resolving().look(move |machine, now| {
+        let is_wanted = |entry: &CacheEntry| {
+            entry.name == name && entry.rtype == record_type && entry.state == CacheState::Records
+        };
+        let entries = machine.cache().entries(now).filter(is_wanted);
+        let shown = entries.flat_map(|entry| {
+            let left = entry.expires.seconds_left(now);
+            let records = entry.records.into_iter();
+            records.map(move |record| RecordShown { ttl: left, ..RecordShown::of(&record) })
+        });
+        shown.collect()
+    });
+    looked.await.unwrap_or_default()
+}

@@ -114,3 +114,57 @@ fn the_nearest_replica_of_a_root_name_answers() {
     assert_eq!(nearest("haruka.keio.jp"), "l.root-servers.net@pek");
     network.shutdown();
 }
+
+#[test]
+fn a_name_is_resolved_through_the_whole_hierarchy() {
+    // course D2, D4
+    let outcomes = outcomes(
+        r#"act = [
+            { query = { from = "carlos", name = "gaia.cs.umass.edu" } },
+            { query = { from = "andrea", name = "urosario.edu.co", type = "MX" } },
+            { query = { from = "diego", name = "servername" } },
+            { query = { from = "haruka", name = "hostname" } },
+            { query = { from = "fernanda", name = "12.245.119.128.in-addr.arpa", type = "PTR" } },
+            { query = { from = "emilia", name = "www.louvre.fr" } },
+            { query = { from = "carlos", name = "maccshine.com" } },
+        ]"#,
+    );
+    assert_eq!(data(&outcomes[0]), ["128.119.245.12"]);
+    assert_eq!(data(&outcomes[1]), ["10 mail.urosario.edu.co."]);
+    assert_eq!(data(&outcomes[2]), ["servername.umass.edu.", "128.119.8.101"]);
+    assert_eq!(data(&outcomes[3]), ["hostname.urosario.edu.co.", "200.3.144.101"]);
+    assert_eq!(data(&outcomes[4]), ["gaia.cs.umass.edu."]);
+    assert_eq!(data(&outcomes[5]).len(), 1);
+    assert!(matches!(&outcomes[6], Outcome::Reply { rcode, .. } if rcode == "NXDOMAIN"));
+}
+
+#[test]
+fn every_name_of_every_zone_resolves_from_every_site() {
+    let world = internet();
+    let network = VirtualNetwork::new(network_config(&world, 1, 64 << 20));
+    let lab = Lab::start(network.network(), &world).unwrap();
+    let people = world.hosts.iter().filter_map(|host| host.person.as_deref());
+    let hosts: Vec<&str> = world.hosts.iter().map(|host| host.public_name.as_str()).collect();
+    let unregistered = |name: &str| name.ends_with("maccshine.com");
+    let names: Vec<&str> = hosts.into_iter().filter(|name| !unregistered(name)).collect();
+    let actions: Vec<Action> = people
+        .flat_map(|person| names.iter().map(move |name| (person, name)))
+        .filter(|(_, name)| !name.starts_with("www-") && **name != "www.hosting.net")
+        .map(|(person, name)| {
+            let text = format!("query = {{ from = \"{person}\", name = \"{name}\" }}");
+            toml::from_str::<Action>(&text).unwrap()
+        })
+        .collect();
+    let failed = network.run(async {
+        let mut failed = Vec::new();
+        for action in &actions {
+            let outcome = lab.act(action).await.unwrap().outcome;
+            if !matches!(&outcome, Outcome::Reply { answer, .. } if !answer.is_empty()) {
+                failed.push(format!("{action:?}: {outcome:?}"));
+            }
+        }
+        failed
+    });
+    network.shutdown();
+    assert_eq!(failed.unwrap(), Vec::<String>::new());
+}

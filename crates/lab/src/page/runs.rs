@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::Page;
 use super::answer::{Answer, Refused, in_words_of_scenarios};
 use super::layout::{self, Map};
 use super::views::MessageView;
-use super::Page;
 use crate::run::{Change, CheckResult, Deed, RunOptions, RunReport, run_virtual};
 use crate::scenario::{Scenario, ScenarioSummary};
 use crate::story::{EventView, detail};
@@ -146,8 +146,9 @@ pub(super) async fn message(
     Path((run, id)): Path<(String, u64)>,
 ) -> Answer<MessageView> {
     let run = page.0.runs.find(&run)?;
-    let found = detail(&run.report.capture, Cause(id));
-    let found = found.ok_or_else(|| Refused::missing(format!("there is no event {id} in this run")))?;
+    let found = detail(run.report.network.capture(), Cause(id));
+    let found =
+        found.ok_or_else(|| Refused::missing(format!("there is no event {id} in this run")))?;
     Ok(Json(found.into()))
 }
 

@@ -120,8 +120,9 @@ async fn steps(lab: &Lab, plan: &Plan<'_>, clock: &Host) -> Result<Driven, RunEr
             }
         }
         let run = one_step(lab, step).await?;
-        let claims = plan.scenario.file.check.iter();
-        driven.snapshots.extend(claims.filter_map(|check| snapshot(lab, check, &run.id)));
+        for check in &plan.scenario.file.check {
+            driven.snapshots.extend(snapshot(lab, check, &run.id).await);
+        }
         driven.steps.push(run);
     }
     // What is on its way may still arrive.
@@ -181,10 +182,11 @@ async fn until_seen(lab: &Lab, capture: &Capture, filter: &Filter, since: Cause)
 }
 
 /// The state that a check asks for at the end of this step.
-fn snapshot(lab: &Lab, check: &CheckFile, step: &str) -> Option<Snapshot> {
+async fn snapshot(lab: &Lab, check: &CheckFile, step: &str) -> Option<Snapshot> {
     let records = match &check.that {
         Claim::Cache(claim) if claim.at.get_ref() == step => {
-            lab.cached(claim.resolver.get_ref(), claim.name.get_ref(), claim.record_type)
+            let (resolver, name) = (claim.resolver.get_ref(), claim.name.get_ref());
+            lab.cached(resolver, name, claim.record_type).await
         }
         Claim::Zone(claim) if claim.at.get_ref() == step => {
             let records = lab.zone_named(claim.zone.get_ref());

@@ -27,7 +27,7 @@ pub(super) fn judge(lab: &Lab, plan: &Plan<'_>, driven: Driven) -> RunReport {
     let network = lab.network();
     let duration = network.now();
     let digest = hex(&network.digest());
-    let capture = network.capture().clone();
+    let capture = network.capture();
     let before_first = Cause(capture.first_id().0.saturating_sub(1));
     let events = tell_all(&capture.since(before_first, usize::MAX));
     let tree = CauseTree::of(&events);
@@ -60,10 +60,10 @@ pub(super) fn judge(lab: &Lab, plan: &Plan<'_>, driven: Driven) -> RunReport {
         checks,
         statements,
         predictions,
-        evicted: capture.evicted(),
+        evicted: network.capture().evicted(),
         hosts: lab.hosts().clone(),
         world: plan.world.clone(),
-        capture,
+        network: network.clone(),
         steps: driven.steps,
         events,
     }
