@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod cache;
+pub mod dissect;
 pub mod fuzzing;
 pub mod hints;
 mod instant;

@@ -69,7 +69,7 @@ impl Rdata {
     }
 
     /// Reads data that ends at `end`, decompressing names of the types that have them.
-    pub(super) fn read(
+    pub(crate) fn read(
         rtype: RecordType,
         reader: &mut Reader<'_>,
         end: usize,
