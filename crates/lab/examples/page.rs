@@ -32,8 +32,8 @@ fn run(address: &str) -> anyhow::Result<()> {
         |_| Ok(TcpDoor::open(at)?),
         |_| Ok(Confinement::Nothing),
         async |world, door| {
-            let network = Network::loopback(network_config(&world, SEED, CAPTURE_BYTES),
-                LowPorts::probe());
+            let network =
+                Network::loopback(network_config(&world, SEED, CAPTURE_BYTES), LowPorts::probe());
             let lab = Lab::start(&network, &world)?;
             let machine = Host::machine(Room::Http);
             let listener = machine.adopt(door)?;

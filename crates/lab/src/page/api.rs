@@ -6,10 +6,10 @@ use capa7_net::Cause;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::Page;
 use super::answer::{Answer, Refused, in_words_of_scenarios};
 use super::layout::{self, Map};
 use super::views::MessageView;
-use super::Page;
 use crate::filter::{self, Filter, HelpLine};
 use crate::lab::{Outcome, RecordShown};
 use crate::scenario::Action;
@@ -63,7 +63,8 @@ pub(super) async fn world(State(page): State<Page>) -> Json<Map> {
 pub(super) async fn message(State(page): State<Page>, Path(id): Path<u64>) -> Answer<MessageView> {
     let capture = page.live()?.lab.network().capture().clone();
     let found = detail(&capture, Cause(id));
-    let found = found.ok_or_else(|| Refused::missing(format!("event {id} is not kept any more")))?;
+    let found =
+        found.ok_or_else(|| Refused::missing(format!("event {id} is not kept any more")))?;
     Ok(Json(found.into()))
 }
 

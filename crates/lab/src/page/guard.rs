@@ -163,8 +163,10 @@ mod tests {
         check(&[host, json], Ok(()));
         check(&[host, json, ("origin", "http://localhost:7777")], Ok(()));
         check(&[host, json, ("origin", "http://evil.example")], Err(Refusal::ForeignOrigin));
-        check(&[host, json, ("origin", "http://www.ibm.com.localhost:7777")],
-            Err(Refusal::ForeignOrigin));
+        check(
+            &[host, json, ("origin", "http://www.ibm.com.localhost:7777")],
+            Err(Refusal::ForeignOrigin),
+        );
         check(&[host, json, ("origin", "null")], Err(Refusal::ForeignOrigin));
         check(&[host, ("content-type", "text/plain")], Err(Refusal::NotJson));
         check(&[host], Err(Refusal::NotJson));

@@ -63,9 +63,9 @@ fn meaning(view: &EventView, messages: &[Message]) -> Bilingual {
         };
     }
     let in_language = |code: &str| {
-        let sentences = messages.iter().filter_map(|message| {
-            message.meaning.iter().find(|(language, _)| *language == code)
-        });
+        let sentences = messages
+            .iter()
+            .filter_map(|message| message.meaning.iter().find(|(language, _)| *language == code));
         sentences.map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(" ")
     };
     Bilingual::new(in_language("en"), in_language("es"))
