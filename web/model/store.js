@@ -3,6 +3,7 @@
 // them.
 
 import { computed, signal } from "../base/signal.js";
+import { language, t } from "../base/i18n.js";
 import { recall } from "../base/storage.js";
 import { EventLog, LIVE_EVENTS_MAX } from "./log.js";
 
@@ -59,10 +60,16 @@ export function hostName(id) {
   return host?.name ?? "?";
 }
 
-/** @param {number | null | undefined} id @param {string} [address] */
+/** Tiers whose labels need their word beside them. */
+const MENTIONED_WITH_TIER = new Set(["root", "tld", "authoritative", "resolver"]);
+
+/** A host in a sentence: the person, or what it is and whose.
+ * @param {number | null | undefined} id @param {string} [address] */
 export function hostLabel(id, address) {
   const host = id === null || id === undefined ? undefined : hostsById.get().get(id);
-  return host?.label ?? address ?? "?";
+  if (!host) return address ?? "?";
+  if (host.person) return host.person;
+  return MENTIONED_WITH_TIER.has(host.tier) ? `${t(`one_${host.tier}`)} ${host.label}` : host.label;
 }
 
 /** @param {EventView} event */
@@ -99,6 +106,13 @@ export const chosen = computed(() => {
   version.get();
   return log.get().byId.get(selected.get());
 });
+
+/** Why a host did something, in the reader's language. @param {EventView} event */
+export function reason(event) {
+  const spanish = event.data?.reason_es;
+  if (language.get() === "es" && typeof spanish === "string") return spanish;
+  return event.reason ?? "";
+}
 
 /** @param {unknown} error */
 export function complain(error) {

@@ -121,7 +121,7 @@
  * @typedef {object} Scenario
  * @property {string} id
  * @property {{ en: string, es: string }} title
- * @property {string[]} rows course rows
+ * @property {string[]} course rows and statements of the course
  * @property {string} [room]
  */
 

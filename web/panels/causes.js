@@ -95,7 +95,7 @@ export function chip(event) {
 
 /** @param {EventView} event */
 export function lineText(event) {
-  if (event.type === "note") return event.reason || event.kind || "";
+  if (event.type === "note") return store.reason(event) || event.kind || "";
   const to = store.hostLabel(event.to, event.to_addr);
   return `${to}: ${event.summary || event.kind || ""}`;
 }

@@ -53,7 +53,7 @@ function sourceMenu() {
 function scenarioLink(scenario, close) {
   return h("a", { href: `#run=${scenario.id}`, class: "source-item", onclick: close },
     icon("play"), h("span", {}, h("b", {}, either(scenario.title)),
-      h("small", {}, `${scenario.id} · ${scenario.rows.join(" ")}`)));
+      h("small", {}, `${scenario.id} · ${scenario.course.join(" ")}`)));
 }
 
 function playerButtons() {

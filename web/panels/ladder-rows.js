@@ -2,10 +2,10 @@
 
 import { s } from "../base/dom.js";
 import { moment, span } from "../base/format.js";
+import { fit, textWidth } from "../base/measure.js";
 import { either, t } from "../base/i18n.js";
 import { letter, roomClass } from "../model/rooms.js";
 import * as store from "../model/store.js";
-import { clip } from "./map-shape.js";
 
 /** @import { EventView } from "../model/types.js" */
 /** @import { Item } from "./ladder.js" */
@@ -16,7 +16,11 @@ export const ROW = 28;
 export const HEAD = 36;
 export const GUTTER = 62;
 const LINE_Y = 20;
-const LABEL_CHAR_PX = 5.9;
+/** As in drawings.css. */
+const LABEL_PX = 11;
+const NOTE_PX = 10.5;
+/** A label longer than this says no more. */
+const LABEL_WIDTH_MAX = 380;
 const HEAD_PX = 7;
 
 /** @param {Item} item @param {(event: EventView) => void} choose */
@@ -89,7 +93,7 @@ function fillEvent(group, event, frame) {
 function spoken(event, mishap) {
   const ends = event.type === "note" ? store.hostLabel(event.from)
     : `${store.hostLabel(event.from, event.from_addr)} → ${store.hostLabel(event.to, event.to_addr)}`;
-  const what = event.summary || event.reason || event.kind || "";
+  const what = (event.type === "note" ? store.reason(event) : event.summary) || event.kind || "";
   const fate = mishap ? `, ${t(`fate_${mishap}`)}` : "";
   return `${moment(event.at)} ${event.room} ${ends}: ${what}${fate}`;
 }
@@ -123,9 +127,9 @@ function line(event, x1, x2, frame) {
  * @param {Frame & { mishap: string | undefined }} frame */
 function label(event, middle, frame) {
   const mark = frame.mishap && frame.mishap !== "lost" ? `${t(`fate_${frame.mishap}`)} · ` : "";
-  const room = (frame.width - GUTTER - 8) / LABEL_CHAR_PX;
-  const text = clip(mark + (event.summary || event.kind || ""), Math.min(room, 60));
-  const half = (text.length * LABEL_CHAR_PX) / 2;
+  const room = Math.min(frame.width - GUTTER - 8, LABEL_WIDTH_MAX);
+  const text = fit(mark + (event.summary || event.kind || ""), room, LABEL_PX);
+  const half = textWidth(text, LABEL_PX) / 2;
   const x = Math.max(GUTTER + half, Math.min(frame.width - 6 - half, middle));
   return s("text", { class: "row-label", x, y: LINE_Y - 7 }, text);
 }
@@ -133,11 +137,10 @@ function label(event, middle, frame) {
 /** Something that a host said of itself. @param {EventView} event @param {number} x
  * @param {Frame} frame */
 function selfMark(event, x, frame) {
-  const words = event.reason || event.summary || event.kind || "";
-  const right = (frame.width - x - 20) / LABEL_CHAR_PX;
-  const left = (x - GUTTER - 14) / LABEL_CHAR_PX;
-  const toRight = right >= Math.min(words.length, 44) || right >= left;
-  const text = clip(words, toRight ? right : left);
+  const words = store.reason(event) || event.summary || event.kind || "";
+  const [right, left] = [frame.width - x - 18, x - GUTTER - 14];
+  const toRight = right >= Math.min(textWidth(words, NOTE_PX), 260) || right >= left;
+  const text = fit(words, toRight ? right : left, NOTE_PX);
   return [
     s("path", { class: "note-mark", d: `M${x} ${LINE_Y - 9} l5 5 l-5 5 l-5 -5 z` }),
     s("text", { class: `note-label ${toRight ? "right" : "left"}`, x: x + (toRight ? 10 : -10),

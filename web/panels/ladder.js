@@ -4,6 +4,7 @@
 import { h, reconcile, s } from "../base/dom.js";
 import { number } from "../base/format.js";
 import { t } from "../base/i18n.js";
+import { fit } from "../base/measure.js";
 import { computed, effect, signal } from "../base/signal.js";
 import { empty, panel } from "../base/widgets.js";
 import * as player from "../model/player.js";
@@ -11,7 +12,6 @@ import { setFollow } from "../model/source.js";
 import * as store from "../model/store.js";
 import { arrow, fillRow, GUTTER, HEAD, ROW } from "./ladder-rows.js";
 import { exportMenu, filterField, notesToggle } from "./ladder-tools.js";
-import { clip } from "./map-shape.js";
 
 /** @import { EventView, HostView, Step } from "../model/types.js" */
 /**
@@ -23,6 +23,10 @@ import { clip } from "./map-shape.js";
 const COLUMN_MIN_PHONE = 56;
 const COLUMN_MIN = 84;
 const PHONE_PX = 500;
+/** As in drawings.css. */
+const NAME_PX = 11.5;
+const NAME_WEIGHT = 620;
+const TIER_PX = 9.5;
 /** Silence longer than this is told between two rows. */
 const GAP_NS = 2e9;
 /** Rows drawn above and below what is seen. */
@@ -175,8 +179,8 @@ function drawHead(head, hosts, places, column) {
       class: chosen ? "column chosen" : "column", transform: `translate(${x} 0)`,
       onclick: () => store.chosenHost.set(chosen ? -1 : host.id),
     }, s("text", { y: 15, class: "column-name" },
-      clip(host.person ?? host.label, (column - 6) / 6.3)),
-    s("text", { y: 28, class: "column-tier" }, clip(t(`tier_${host.tier}`), column / 5.4)),
+      fit(host.person ?? host.label, column - 5, NAME_PX, NAME_WEIGHT)),
+    s("text", { y: 28, class: "column-tier" }, fit(t(`one_${host.tier}`), column - 4, TIER_PX)),
     s("title", {}, `${host.name} ${host.addresses[0] ?? ""}`));
   }));
 }

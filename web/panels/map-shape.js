@@ -1,5 +1,7 @@
 // Where things are drawn on the map. Plain geometry: no state, no elements.
 
+import { fit, textWidth } from "../base/measure.js";
+
 /** @import { HostView, World } from "../model/types.js" */
 /** @typedef {{ host: HostView, x: number, y: number, width: number, height: number,
  *  title: string, sub: string }} Card */
@@ -11,9 +13,15 @@ const CARD_HEIGHT = 31;
 const SMALL_HEIGHT = 21;
 const CARD_WIDTH_MAX = 150;
 const SMALL_WIDTH_MIN = 16;
-const TITLE_CHAR_PX = 6.5;
-const SUB_CHAR_PX = 5.1;
-const GAP_PX = 6;
+/** As in drawings.css. */
+const TITLE_PX = 11.5;
+const TITLE_WEIGHT = 620;
+const SMALL_PX = 10;
+const SMALL_WEIGHT = 520;
+const SUB_PX = 9;
+/** A second line needs this much room. */
+const SUB_ROOM_MIN = 76;
+const GAP_PX = 4;
 
 /**
  * @param {World} world @param {number} width @param {number} height
@@ -45,22 +53,16 @@ export function cards(world, width, height) {
  */
 function shape(host, x, y, room, tall) {
   const label = host.person ?? host.label;
-  const address = host.addresses[0] ?? "";
-  const sub = tall && room > 76 ? (host.person ? host.label : address) : "";
-  const wanted = Math.max(label.length * TITLE_CHAR_PX, sub.length * SUB_CHAR_PX) + 18;
+  const second = host.person ? host.label : host.addresses[0] ?? "";
+  const sub = tall && room > SUB_ROOM_MIN ? second : "";
+  const [pixels, weight] = sub ? [TITLE_PX, TITLE_WEIGHT] : [SMALL_PX, SMALL_WEIGHT];
+  const wanted = Math.max(textWidth(label, pixels, weight), textWidth(sub, SUB_PX)) + 16;
   const width = Math.max(SMALL_WIDTH_MIN, Math.min(room, wanted, CARD_WIDTH_MAX));
-  const height = sub ? CARD_HEIGHT : SMALL_HEIGHT;
+  const inner = width - 6;
   return {
-    host, x, y, width, height, title: clip(label, (width - 6) / TITLE_CHAR_PX),
-    sub: clip(sub, (width - 6) / SUB_CHAR_PX),
+    host, x, y, width, height: sub ? CARD_HEIGHT : SMALL_HEIGHT,
+    title: fit(label, inner, pixels, weight), sub: fit(sub, inner, SUB_PX),
   };
-}
-
-/** @param {string} text @param {number} most */
-export function clip(text, most) {
-  const count = Math.floor(most);
-  if (text.length <= count) return text;
-  return count <= 1 ? text.slice(0, 1) : `${text.slice(0, count - 1)}…`;
 }
 
 /** The curve between two cards, as two ends and two handles. @param {Card} a @param {Card} b */

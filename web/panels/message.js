@@ -123,16 +123,16 @@ function reference(event) {
       if (store.view.peek() === "run") player.pause();
       store.selected.set(event.id);
     },
-  }, `#${event.id} ${event.summary || event.reason || event.kind || ""}`);
+  }, `#${event.id} ${store.reason(event) || event.summary || event.kind || ""}`);
 }
 
 /** A decision or a change of a connection: its reason and facts. @param {EventView} event */
 function decision(event) {
-  const data = Object.entries(event.data ?? {});
+  const data = Object.entries(event.data ?? {}).filter(([name]) => name !== "reason_es");
   return h("article", { class: "message-view" },
     h("h3", { class: "message-title" }, chip(event), h("span", {}, h("b", {}, `#${event.id}`),
       ` ${store.hostLabel(event.from, event.from_addr ?? t("lab_itself"))}`)),
-    h("p", { class: "meaning" }, event.reason || event.summary || event.kind || ""),
+    h("p", { class: "meaning" }, store.reason(event) || event.summary || event.kind || ""),
     h("ul", { class: "facts" }, h("li", {}, clock(event.at)), h("li", {}, icon("bolt", 11),
       `${event.room} · ${event.kind ?? event.type}`)),
     links(event),

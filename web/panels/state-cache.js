@@ -82,7 +82,7 @@ function tabs(hosts, id) {
   return h("div", { class: "card-tabs", role: "group", "aria-label": t("resolvers") },
     hosts.map((host) => h("button", {
       type: "button", "aria-pressed": String(host === id), onclick: () => chosen.set(host),
-    }, store.hostLabel(host))));
+    }, store.hostsById.get().get(host)?.label ?? "?")));
 }
 
 /** @param {Entry} entry */

@@ -24,10 +24,10 @@ export function storyPanel() {
 function progress() {
   const run = store.run.get();
   if (store.view.get() !== "run" || !run) return null;
-  const passed = run.checks.filter((check) => check.passed).length;
-  const all = run.checks.length;
-  const names = ["badge", passed === all ? "good" : "bad"].join(" ");
-  return h("span", { class: names }, t("checks_passed", { passed, all }));
+  const states = run.checks.map(checkState);
+  const [passed, all] = [states.filter((state) => state === "passed").length, states.length];
+  const tone = states.includes("failed") ? "bad" : passed === all ? "good" : "";
+  return h("span", { class: `badge ${tone}` }, t("checks_passed", { passed, all }));
 }
 
 /** @param {Run} run */
