@@ -36,6 +36,7 @@ pub mod stopwatch;
 pub mod task;
 pub mod tcp;
 pub mod time;
+pub mod tls;
 pub mod topology;
 pub mod udp;
 pub mod wire;

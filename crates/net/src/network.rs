@@ -1,5 +1,6 @@
 //! A set of hosts that reach each other.
 
+use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,9 @@ use crate::fault::Faults;
 use crate::foreign::Foreign;
 use crate::host::Host;
 use crate::link::LinkConfig;
+use crate::note::Note;
 use crate::time::{Time, UnixTime};
+use crate::tls::PlaintextJoin;
 use crate::topology::{Access, HostConfig, Identity, NetworkError, Topology};
 use crate::{real, virtual_net};
 
@@ -83,6 +86,7 @@ pub(crate) struct Shared {
     topology: Mutex<Topology>,
     pub(crate) faults: Faults,
     pub(crate) capture: Capture,
+    pub(crate) plaintext: PlaintextJoin,
     pub(crate) foreign: Foreign,
 }
 
@@ -92,6 +96,7 @@ impl Shared {
             topology: Mutex::new(Topology::new(&config)),
             faults: Faults::default(),
             capture: Capture::new(config.capture_bytes),
+            plaintext: PlaintextJoin::default(),
             foreign: Foreign::default(),
             config,
         }
@@ -110,6 +115,12 @@ impl Network {
 
     pub(crate) const fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Whether time and chance are the network's own.
+    #[must_use]
+    pub const fn is_virtual(&self) -> bool {
+        matches!(self.engine, Engine::Virtual(_))
     }
 
     /// Adds a host.
@@ -156,7 +167,8 @@ impl Network {
 
 /// Ways between hosts.
 impl Network {
-    /// Changes a host's access link in both directions, from this moment on.
+    /// Changes a host's access link in both directions, from this moment on, and
+    /// notes it (`link`).
     ///
     /// # Errors
     /// When there is no such host or a share is not between 0 and 1.
@@ -166,7 +178,14 @@ impl Network {
         up: LinkConfig,
         down: LinkConfig,
     ) -> Result<(), NetworkError> {
-        self.shared.topology().set_access(host, up, down)
+        let data = [("up", serde_json::to_value(&up)), ("down", serde_json::to_value(&down))];
+        self.shared.topology().set_access(host, up, down)?;
+        let note = Note::new(Room::Lab, "link", "the host's access link changed");
+        let note = data
+            .into_iter()
+            .fold(note, |note, (direction, link)| note.with(direction, link.unwrap_or_default()));
+        self.shared.capture.note(self.now(), Some(host), note);
+        Ok(())
     }
 
     /// A host's access link as configured.
@@ -196,9 +215,15 @@ impl Network {
     }
 
     /// Switches a host off or on: a host that is down sends and receives
-    /// nothing; its programs keep running.
+    /// nothing; its programs keep running. It is noted (`host_down`, `host_up`).
     pub fn set_host_down(&self, host: HostId, down: bool) {
         self.shared.topology().set_down(host, down);
+        let (kind, reason) = if down {
+            ("host_down", "the host was switched off")
+        } else {
+            ("host_up", "the host was switched on")
+        };
+        self.shared.capture.note(self.now(), Some(host), Note::new(Room::Lab, kind, reason));
     }
 
     /// What is broken on purpose.
@@ -241,6 +266,15 @@ impl Network {
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         self.shared.capture.digest()
+    }
+
+    /// The digest in lower-case hexadecimal.
+    #[must_use]
+    pub fn digest_hex(&self) -> String {
+        self.digest().iter().fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
     }
 
     /// The seed that the network was made with.

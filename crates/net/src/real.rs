@@ -45,6 +45,7 @@ use crate::loopback::{self, LowPorts};
 use crate::network::{Engine, Network, NetworkConfig, Shared};
 use crate::startup::{TcpDoor, UdpDoor};
 use crate::time::{Time, UnixTime};
+use crate::tls::Way;
 use crate::topology::HostConfig;
 use crate::udp::Datagram;
 
@@ -446,6 +447,10 @@ impl TcpStream {
             Self::Bare(stream) => stream.tap_mut(),
             Self::Lab(stream) => stream.tap_mut(),
         }
+    }
+
+    pub(crate) fn way(&self) -> Option<Way> {
+        self.tap().way()
     }
 
     pub(crate) fn peer_addr(&self) -> SocketAddr {

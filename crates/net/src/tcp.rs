@@ -9,6 +9,7 @@ use capa7_dissect::Cause;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::capture::ConnectionId;
+use crate::tls::Way;
 use crate::{real, virtual_net};
 
 /// A welcoming socket (course K2).
@@ -99,6 +100,14 @@ impl TcpStream {
         match &mut self.0 {
             TcpStreamKind::Real(stream) => stream.set_sealed(sealed),
             TcpStreamKind::Virtual(stream) => stream.set_sealed(sealed),
+        }
+    }
+
+    /// This end's view of its connection, if it is recorded.
+    pub(crate) fn way(&self) -> Option<Way> {
+        match &self.0 {
+            TcpStreamKind::Real(stream) => stream.way(),
+            TcpStreamKind::Virtual(stream) => stream.way(),
         }
     }
 

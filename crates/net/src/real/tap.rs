@@ -8,6 +8,7 @@ use capa7_dissect::{Cause, Causes, Direction, Room};
 
 use crate::capture::{ConnectionChange, ConnectionId, Fate, HostId, Layer, Packet, What};
 use crate::real::Core;
+use crate::tls::Way;
 
 /// Who speaks to whom.
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +116,12 @@ impl Tap {
 
     pub(crate) const fn set_sealed(&mut self, sealed: bool) {
         self.sealed = sealed;
+    }
+
+    /// This end's view, once its connection has a number.
+    pub(crate) fn way(&self) -> Option<Way> {
+        let (connection, writes) = (self.connection?, self.writes);
+        Some(Way { connection, writes, packet: self.packet(Bytes::new()) })
     }
 
     const fn layer(&self) -> Layer {

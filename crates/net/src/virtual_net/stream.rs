@@ -13,11 +13,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Core;
 use super::connection::{
-    CLIENT, Closing, Connection, End, Limits, Phase, Pipe, SERVER, TcpTable, Welcome,
+    CLIENT, Closing, Connection, End, Limits, Phase, Pipe, SERVER, TcpTable, Welcome, direction,
 };
 use super::slab::Key;
 use crate::capture::{ConnectionChange, ConnectionId, HostId, Layer, Packet, What};
 use crate::host::Host;
+use crate::tls::Way;
 
 /// A welcoming socket in memory.
 #[derive(Debug)]
@@ -208,6 +209,21 @@ impl TcpStream {
 
     pub(crate) const fn connection(&self) -> Option<ConnectionId> {
         Some(self.number)
+    }
+
+    pub(crate) fn way(&self) -> Option<Way> {
+        let tcp = self.core.tcp();
+        let connection = tcp.connections.get(self.key)?;
+        let (own, other) = (&connection.ends[self.end], &connection.ends[1 - self.end]);
+        let packet = Packet {
+            room: own.room,
+            from_host: Some(own.host),
+            to_host: Some(other.host),
+            from: self.local,
+            to: self.peer,
+            bytes: Bytes::new(),
+        };
+        Some(Way { connection: self.number, writes: direction(self.end), packet })
     }
 
     pub(crate) const fn read_cause(&self) -> Cause {

@@ -10,4 +10,5 @@ mod loopback;
 mod loopback_streams;
 mod machine;
 mod tcp;
+mod tls;
 mod udp;
