@@ -1,3 +1,7 @@
 //! One module per command; each returns the process's exit code.
 
+pub(crate) mod course;
 pub(crate) mod dns;
+pub(crate) mod lab;
+pub(crate) mod run;
+pub(crate) mod scenarios;

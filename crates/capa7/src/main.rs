@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod live;
 mod output;
 
 use std::process::ExitCode;
@@ -29,6 +30,14 @@ struct Capa7 {
 /// The rooms of the house, as a user sees them.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Start a private internet on this machine; or exec, pcap, doctor
+    Lab(commands::lab::LabArguments),
+    /// List the scenarios
+    Scenarios(commands::scenarios::ScenariosArgs),
+    /// Run scenarios to their end and judge them
+    Run(commands::run::RunArgs),
+    /// The lecture in order: what it says, what we measured
+    Course(commands::course::CourseArgs),
     /// Names: serve zones, resolve for clients, ask questions, check zone files
     #[command(subcommand)]
     Dns(commands::dns::DnsCommand),
@@ -38,6 +47,10 @@ fn main() -> ExitCode {
     let capa7 = Capa7::parse();
     output::log_to_stderr();
     let outcome = match capa7.command {
+        Command::Lab(arguments) => commands::lab::run(arguments),
+        Command::Scenarios(arguments) => commands::scenarios::run(&arguments),
+        Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Course(arguments) => commands::course::run(&arguments),
         Command::Dns(command) => commands::dns::run(command),
     };
     outcome.unwrap_or_else(|error| {
