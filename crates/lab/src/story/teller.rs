@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use capa7_dissect::{Direction, Dissector, Field, Message, Room};
+use capa7_dns_proto::dissect::DnsDissector;
 use capa7_net::capture::{ConnectionChange, Event, Fate, Layer, Packet, What};
 use capa7_net::{Capture, Cause};
 use indexmap::IndexMap;
@@ -277,6 +278,7 @@ fn direction(packet: &Packet) -> Direction {
 
 fn datagram_dissector(room: Room) -> Box<dyn Dissector> {
     match room {
+        Room::Dns => Box::new(DnsDissector::datagrams()),
         Room::Sockets => Box::new(Uppercase),
         _ => Box::new(Opaque),
     }
@@ -284,6 +286,7 @@ fn datagram_dissector(room: Room) -> Box<dyn Dissector> {
 
 fn stream_dissector(room: Room) -> Box<dyn Dissector> {
     match room {
+        Room::Dns => Box::new(DnsDissector::stream()),
         Room::Sockets => Box::new(Uppercase),
         _ => Box::new(Opaque),
     }

@@ -1,0 +1,176 @@
+//! `capa7 run`: scenarios to their end, judged.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use capa7_lab::run::{
+    Addresses, Format, RunOptions, RunReport, json_document, junit, run_on, run_virtual,
+    text_report,
+};
+use capa7_lab::scenario::Scenario;
+use capa7_lab::story::{Teller, json_line};
+use capa7_lab::text::Language;
+use capa7_net::doctor::Mode;
+use capa7_net::export::write_pcapng;
+use capa7_net::startup;
+use clap::{Args, ValueEnum};
+
+use crate::live::{LivePlan, NetChoice};
+use crate::output;
+
+/// What `capa7 run` is told.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// A scenario's id, a folder or scenario.toml, or `all`
+    #[arg(value_name = "ID|DIR|all")]
+    what: String,
+    /// Where it runs
+    #[arg(long, value_enum, default_value_t = Net::Virtual)]
+    net: Net,
+    /// Instead of the scenario's own seed
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Language of the report: en or es
+    #[arg(long, default_value = "en")]
+    lang: Language,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Write a JUnit document
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write every event as a line of JSON
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+    /// Write the packets for Wireshark
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<PathBuf>,
+    /// Break something on purpose: one of the scenario's sabotages
+    #[arg(long = "break", value_name = "SABOTAGE")]
+    break_with: Option<String>,
+    /// Show decisions between the messages
+    #[arg(long)]
+    notes: bool,
+}
+
+/// Where scenarios run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Net {
+    /// In memory, in virtual time, the same each time
+    Virtual,
+    /// On kernel sockets in a network of its own
+    Sealed,
+    /// On kernel sockets in 127.0.0.0/8
+    Loopback,
+}
+
+/// Runs and reports; exit code 1 when a check fails.
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let scenarios = match args.what.as_str() {
+        "all" => {
+            Scenario::all().iter().map(|id| Scenario::carried(id)).collect::<Result<_, _>>()?
+        }
+        what => vec![Scenario::named(what)?],
+    };
+    let options = RunOptions {
+        seed: args.seed,
+        break_with: args.break_with.clone(),
+        ..RunOptions::default()
+    };
+    let reports = match args.net {
+        Net::Virtual => {
+            let mut reports = Vec::with_capacity(scenarios.len());
+            for scenario in &scenarios {
+                let report = run_virtual(scenario, &options)?;
+                show(args, &report, scenarios.len());
+                reports.push(report);
+            }
+            reports
+        }
+        Net::Sealed => run_live(NetChoice::Sealed, args, &scenarios, &options)?,
+        Net::Loopback => run_live(NetChoice::Loopback, args, &scenarios, &options)?,
+    };
+    write_files(args, &reports)?;
+    if args.json {
+        output::document(&json_document(&reports))?;
+    }
+    Ok(ExitCode::from(u8::from(!reports.iter().all(RunReport::passed))))
+}
+
+/// Runs on kernel sockets, one scenario after the other.
+fn run_live(
+    choice: NetChoice,
+    args: &RunArgs,
+    scenarios: &[Scenario],
+    options: &RunOptions,
+) -> anyhow::Result<Vec<RunReport>> {
+    let plan = LivePlan::choose(choice)?;
+    let confinement = plan.confinement();
+    let addresses = match plan.mode {
+        Mode::Sealed => Addresses::True,
+        Mode::Loopback | Mode::Virtual => Addresses::Loopback,
+    };
+    startup::start(
+        || Ok(()),
+        |()| Ok(()),
+        |()| Ok(confinement),
+        |(), ()| async {
+            let mut reports = Vec::with_capacity(scenarios.len());
+            for scenario in scenarios {
+                let seed = options.seed.unwrap_or(scenario.seed);
+                let network = plan.network(&scenario.world, seed);
+                let report = run_on(&network, addresses, scenario, options).await?;
+                network.end_tasks();
+                show(args, &report, scenarios.len());
+                reports.push(report);
+            }
+            Ok(reports)
+        },
+    )
+}
+
+/// Prints a report as soon as its scenario has ended.
+fn show(args: &RunArgs, report: &RunReport, scenarios: usize) {
+    if args.json {
+        return;
+    }
+    let format = Format {
+        language: args.lang,
+        width: (scenarios == 1).then(terminal_width),
+        notes: args.notes,
+    };
+    output::line(&text_report(report, format));
+}
+
+fn write_files(args: &RunArgs, reports: &[RunReport]) -> anyhow::Result<()> {
+    if let Some(path) = &args.junit {
+        write(path, junit(reports).as_bytes())?;
+    }
+    if let Some(path) = &args.events {
+        let lines = reports.iter().flat_map(|report| &report.events).map(json_line);
+        let text: String = lines.flat_map(|line| [line, "\n".to_owned()]).collect();
+        write(path, text.as_bytes())?;
+    }
+    if let Some(path) = &args.pcap {
+        let Some(report) = reports.first() else { return Ok(()) };
+        anyhow::ensure!(reports.len() == 1, "--pcap takes one scenario, not `all`");
+        let mut teller = Teller::new();
+        let bytes = write_pcapng(&report.network, Vec::new(), |event| {
+            Some(teller.tell(event).summary).filter(|summary| !summary.is_empty())
+        });
+        write(path, &bytes?)?;
+    }
+    Ok(())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The columns of the terminal, as the shell says; 120 in a pipe.
+fn terminal_width() -> usize {
+    std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).unwrap_or(PIPE_COLUMNS)
+}
+
+const PIPE_COLUMNS: usize = 120;
