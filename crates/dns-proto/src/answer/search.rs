@@ -274,7 +274,11 @@ impl Search<'_, '_> {
             let minimum = stored.last_chunk::<4>().map_or(0, |last| u32::from_be_bytes(*last));
             let owner = Owner { offset: NOWHERE, node: apex };
             let ttl = soa.ttl.min(minimum);
-            self.required(|search| search.set(owner, soa, Section::Authority, ttl))?;
+            let written = self.required(|search| search.set(owner, soa, Section::Authority, ttl));
+            // The response code holds also where its SOA record does not fit.
+            if written.is_err() {
+                self.writer.set_truncated();
+            }
         }
         Ok(Step::End(rcode, kind))
     }

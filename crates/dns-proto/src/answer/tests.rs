@@ -208,6 +208,29 @@ fn what_does_not_fit_is_left_out_as_a_whole_set_and_marked() {
 }
 
 #[test]
+fn an_absence_whose_soa_does_not_fit_keeps_its_code() {
+    let host = format!("{0}.{0}.{0}", "h".repeat(60));
+    let zone = format!("x. 9 IN SOA {host}. r.{host}. 1 2 3 4 5\n*.d.x. 9 CNAME {host}.d2.x.\n");
+    let mut server = Server::new(&[&zone]);
+    let name = format!("{0}.{0}.{0}.d.x", "q".repeat(60));
+    let (reply, message) = server.ask(&query(&name, "A"), Transport::Datagram);
+    assert_eq!((reply.rcode, message.header.tc), (Rcode::NXDOMAIN, true));
+    assert!(message.authorities.is_empty());
+}
+
+#[test]
+fn the_flags_rd_and_cd_come_back_as_they_were() {
+    // RFC 1035 §4.1.1, RFC 4035 §3.1.6.
+    let mut server = Server::new(&[HEAD]);
+    for (rd, cd) in [(false, false), (true, false), (false, true)] {
+        let mut asked = query("x", "SOA");
+        (asked.header.rd, asked.header.cd) = (rd, cd);
+        let header = server.ask(&asked, Transport::Datagram).1.header;
+        assert_eq!((header.rd, header.cd, header.ra), (rd, cd, false));
+    }
+}
+
+#[test]
 fn a_datagram_is_never_larger_than_the_operators_bound() {
     let mut server = Server::new(&[&large_set(20)]);
     let mut asked = query("t.x", "TXT");
@@ -331,12 +354,14 @@ proptest! {
     fn every_record_of_a_zone_is_found_by_asking_for_it(
         hosts in proptest::collection::vec("[a-c]{1,2}(\\.[a-c]){0,2}", 1..12),
     ) {
-        let lines: String = hosts.iter().map(|host| format!("{host}.x. 9 TXT \"{host}\"\n")).collect();
+        let line = |host: &String| format!("{host}.x. 9 TXT \"{host}\"\n");
+        let lines: String = hosts.iter().map(line).collect();
         let mut server = Server::new(&[&format!("{HEAD}{lines}")]);
         for host in hosts {
             let (_, message) = server.ask(&query(&format!("{host}.x"), "TXT"), Transport::Datagram);
             prop_assert_eq!(message.answers.len(), 1);
-            prop_assert_eq!(&message.answers[0].name, &format!("{host}.x").parse::<Name>().unwrap());
+            let owner: Name = format!("{host}.x").parse().unwrap();
+            prop_assert_eq!(&message.answers[0].name, &owner);
         }
     }
 }

@@ -204,7 +204,8 @@ impl<'a> Writer<'a> {
         // RD comes back as it was (RFC 1035 §4.1.1); RA is not set: no recursion here.
         let recursion_desired = query[2] & 0x01;
         self.out[2] = 0x80 | opcode.0 << 3 | authoritative | truncated | recursion_desired;
-        self.out[3] = rcode.0.to_be_bytes()[1] & 0x0f;
+        // RFC 4035 §3.1.6: CD comes back as it was.
+        self.out[3] = query[3] & 0x10 | rcode.0.to_be_bytes()[1] & 0x0f;
         self.out[4..6].copy_from_slice(&[0, 1]);
         for (count, at) in self.counts.iter().zip([6, 8, 10]) {
             self.out[at..at + 2].copy_from_slice(&count.to_be_bytes());

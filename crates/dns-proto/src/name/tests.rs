@@ -155,7 +155,10 @@ proptest! {
     }
 
     #[test]
-    fn order_agrees_with_ancestry(a in "[ab]{1,2}(\\.[ab]{1,2}){0,3}", b in "[ab]{1,2}(\\.[ab]{1,2}){0,3}") {
+    fn order_agrees_with_ancestry(
+        a in "[ab]{1,2}(\\.[ab]{1,2}){0,3}",
+        b in "[ab]{1,2}(\\.[ab]{1,2}){0,3}",
+    ) {
         let (a, b) = (name(&a), name(&b));
         if a.is_subdomain_of(&b) {
             prop_assert!(b <= a);

@@ -83,10 +83,25 @@ pub(crate) fn part_octets(kind: PartKind, rest: &[u8]) -> Option<usize> {
             // RFC 1035 §3.3.14: one string or more.
             (at > 0).then_some(at)?
         }
-        PartKind::Hex
-        | PartKind::Base64
-        | PartKind::RestText
-        | PartKind::TypeBitmap
-        | PartKind::ServiceParameters => rest.len(),
+        PartKind::TypeBitmap => is_bitmap(rest).then_some(rest.len())?,
+        PartKind::Hex | PartKind::Base64 | PartKind::RestText | PartKind::ServiceParameters => {
+            rest.len()
+        }
     })
+}
+
+/// Whether octets are windows in rising order, none of them empty or with a zero at its end
+/// (RFC 4034 §4.1.2).
+fn is_bitmap(mut rest: &[u8]) -> bool {
+    let mut before = None;
+    while let Some((&[window, octets], bits)) = rest.split_first_chunk::<2>() {
+        let bits_octets = usize::from(octets);
+        let last = bits_octets.checked_sub(1).and_then(|last| bits.get(last));
+        if bits_octets > 32 || last.is_none_or(|&last| last == 0) || before >= Some(window) {
+            return false;
+        }
+        before = Some(window);
+        rest = bits.get(bits_octets..).unwrap_or(&[]);
+    }
+    rest.is_empty()
 }

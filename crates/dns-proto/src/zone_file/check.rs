@@ -145,7 +145,10 @@ impl<'a> Content<'a> {
 
     /// Whether the name owns records or lies above a name that does (RFC 4592 §2.2.2).
     fn exists(&self, name: &Name) -> bool {
-        self.names.range::<Name, _>(name..).next().is_some_and(|(next, _)| next.is_subdomain_of(name))
+        self.names
+            .range::<Name, _>(name..)
+            .next()
+            .is_some_and(|(next, _)| next.is_subdomain_of(name))
     }
 
     /// The highest cut at or above a name.

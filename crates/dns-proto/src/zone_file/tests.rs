@@ -60,7 +60,8 @@ fn without_an_origin_the_owner_of_the_soa_is_it() {
     assert_eq!(records(&format!("www 9 A 192.0.2.1\n{SOA}"))[0], "www.example.com. 9 A 192.0.2.1");
     fails(
         "www 9 A 192.0.2.1\n",
-        "zone:1:1: a relative name, but no origin is known; put $ORIGIN before it or end it with a dot",
+        "zone:1:1: a relative name, but no origin is known; put $ORIGIN before it or end it with \
+            a dot",
     );
 }
 
@@ -70,7 +71,8 @@ fn a_soa_elsewhere_than_asked_for_is_refused() {
     let read = ZoneFile::read("zone", SOA.as_bytes(), &options, &mut |_| Err(String::new()));
     assert_eq!(
         read.unwrap_err().to_string(),
-        "zone:1:1: the SOA record is at example.com., not at example.org.; correct the owner or the origin"
+        "zone:1:1: the SOA record is at example.com., not at example.org.; correct the owner or \
+            the origin"
     );
 }
 
@@ -84,7 +86,8 @@ fn an_error_names_file_line_and_column() {
         ("a 9 ANY x\n", "zone:2:5: ANY is a type for questions and cannot be data of a zone"),
         (
             "a 9 FOO x\n",
-            "zone:2:5: `FOO` is not a known record type; an unknown one is written TYPE and its number",
+            "zone:2:5: `FOO` is not a known record type; an unknown one is written TYPE and its \
+                number",
         ),
         (
             "a..b 9 A 1.2.3.4\n",
@@ -101,7 +104,8 @@ fn an_error_names_file_line_and_column() {
         ("$TTL\n", "zone:2:1: the line ends too early"),
         (
             "a 2147483648 A 1.2.3.4\n",
-            "zone:2:3: `2147483648` is not a time; write seconds up to 2147483647, or units like 1h30m",
+            "zone:2:3: `2147483648` is not a time; write seconds up to 2147483647, or units like \
+                1h30m",
         ),
         (
             "a 9 MX (\n  10\n  b c )\n",
@@ -109,21 +113,25 @@ fn an_error_names_file_line_and_column() {
         ),
         (
             "a 9 TXT \"b\n",
-            "zone:2:9: a quote that is not closed on its line; add `\"` or write \\\" for a quote mark",
+            "zone:2:9: a quote that is not closed on its line; add `\"` or write \\\" for a \
+                quote mark",
         ),
         ("a 9 TXT ( b\n", "zone:2:9: a parenthesis that is never closed; add `)`"),
         (
             "a 9 TXT b )\n",
-            "zone:2:11: a closing parenthesis without an opening one; remove it or escape it as \\)",
+            "zone:2:11: a closing parenthesis without an opening one; remove it or escape it as \
+                \\)",
         ),
         ("$INCLUDE other\n", "zone:2:10: cannot include `other`: this text cannot include files"),
         (
             "$GENERATE 3-1 a$ A 1.2.3.$\n",
-            "zone:2:11: `3-1` is not a range; write start-stop or start-stop/step, with stop not below start",
+            "zone:2:11: `3-1` is not a range; write start-stop or start-stop/step, with stop not \
+                below start",
         ),
         (
             "$GENERATE 1-2 a${0,2,q} A 1.2.3.4\n",
-            "zone:2:15: `a${0,2,q}` is not a modifier; write ${offset,width,base} with base d, o, x, X, n or N",
+            "zone:2:15: `a${0,2,q}` is not a modifier; write ${offset,width,base} with base d, \
+                o, x, X, n or N",
         ),
         ("$GENERATE 254-256 a$ A 1.2.3.$\n", "zone:2:24: `1.2.3.256` is not an IPv4 address"),
         (
@@ -222,7 +230,8 @@ fn a_file_with_windows_line_ends_or_without_a_last_one_is_read() {
 
 proptest! {
     #[test]
-    fn any_text_is_a_zone_or_errors(text in "([a-z.@$\"\\\\();0-9 \t\n]|SOA|A |TXT |\\$ORIGIN |\\$GENERATE 1-3 ){0,80}") {
+    fn any_text_is_a_zone_or_errors(text in "([a-z.@$\"\\\\();0-9 \t\n]|SOA|A |TXT |\\$ORIGIN \
+        |\\$GENERATE 1-3 ){0,80}") {
         let _ = ZoneFile::read_text("zone", &text);
     }
 

@@ -78,3 +78,23 @@ fn the_counter_counts() {
     let counted = allocation_counter::measure(|| drop(std::hint::black_box(Box::new([0_u8; 64]))));
     assert_eq!(counted.count_total, 1);
 }
+
+#[test]
+fn a_zone_of_100_000_names_takes_few_octets_to_load_and_to_keep() {
+    use std::fmt::Write as _;
+    let mut text = "$ORIGIN example.com.\n@ 60 SOA ns root 1 2 3 4 5\n@ 60 NS ns\n".to_owned();
+    for n in 0..100_000_u32 {
+        let _ = writeln!(text, "host-{n} 60 A 10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255);
+    }
+    let mut kept = 0;
+    let counted = allocation_counter::measure(|| {
+        let file = ZoneFile::read_text("zone", &text).expect("the text is a zone");
+        let zone = Zone::compile(&file).expect("the zone can be served");
+        kept = zone.memory_octets();
+        assert_eq!(zone.record_count(), 100_002);
+    });
+    let peak = counted.bytes_max;
+    println!("100,000 names: {kept} octets kept, {peak} octets while loading");
+    assert!(kept < 12 << 20, "{kept} octets kept");
+    assert!(peak < 48 << 20, "{peak} octets while loading");
+}

@@ -8,8 +8,8 @@ fn replay(target: &str, claim: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
     let mut replayed = 0;
     for entry in std::fs::read_dir(&folder).expect("the corpus is committed") {
-        let path = entry.unwrap().path();
-        claim(&std::fs::read(&path).unwrap());
+        let path = entry.expect("a folder is listed").path();
+        claim(&std::fs::read(&path).expect("a file is read"));
         replayed += 1;
     }
     assert!(replayed > 0, "{} is empty", folder.display());

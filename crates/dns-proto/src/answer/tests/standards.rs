@@ -3,20 +3,7 @@
 use super::Server;
 
 /// RFC 4592 §2.2.1.
-const WILDCARDS: &str = "\
-$ORIGIN example.
-@ 3600 IN SOA ns hostmaster 1 2 3 4 300
-@ 3600 NS ns.example.com.
-@ 3600 NS ns.example.net.
-* 3600 TXT \"this is a wildcard\"
-* 3600 MX 10 host1.example.
-sub.* 3600 TXT \"this is not a wildcard\"
-host1 3600 A 192.0.2.1
-_ssh._tcp.host1 3600 SRV 0 0 22 host1
-_ssh._tcp.host2 3600 SRV 0 0 22 host2
-subdel 3600 NS ns.example.com.
-subdel 3600 NS ns.example.net.
-";
+const WILDCARDS: &str = include_str!("../../../../../spec/vectors/dns/rfc4592-2.2.1.zone");
 
 #[test]
 fn wildcards_answer_as_in_the_examples_of_rfc_4592() {
@@ -27,7 +14,8 @@ fn wildcards_answer_as_in_the_examples_of_rfc_4592() {
         (
             "host3.example",
             "MX",
-            "NOERROR aa\n= host3.example. 3600 MX 10 host1.example.\n+ host1.example. 3600 A 192.0.2.1",
+            "NOERROR aa\n= host3.example. 3600 MX 10 host1.example.\n+ host1.example. 3600 A \
+                192.0.2.1",
         ),
         ("host3.example", "A", nodata),
         (
@@ -41,7 +29,8 @@ fn wildcards_answer_as_in_the_examples_of_rfc_4592() {
         (
             "host.subdel.example",
             "A",
-            "NOERROR\n^ subdel.example. 3600 NS ns.example.com.\n^ subdel.example. 3600 NS ns.example.net.",
+            "NOERROR\n^ subdel.example. 3600 NS ns.example.com.\n^ subdel.example. 3600 NS \
+                ns.example.net.",
         ),
         ("ghost.*.example", "MX", &no_name),
         // §2.2.2: host2.example exists although it owns nothing.
@@ -55,27 +44,7 @@ fn wildcards_answer_as_in_the_examples_of_rfc_4592() {
 }
 
 /// RFC 1034 §6.1, the zone of the root.
-const ROOT_1987: &str = "\
-. 86400 IN SOA SRI-NIC.ARPA. HOSTMASTER.SRI-NIC.ARPA. 870611 1800 300 604800 86400
-. 86400 NS A.ISI.EDU.
-. 86400 NS C.ISI.EDU.
-. 86400 NS SRI-NIC.ARPA.
-MIL. 86400 NS SRI-NIC.ARPA.
-MIL. 86400 NS A.ISI.EDU.
-EDU. 86400 NS SRI-NIC.ARPA.
-EDU. 86400 NS C.ISI.EDU.
-SRI-NIC.ARPA. 86400 A 26.0.0.73
-SRI-NIC.ARPA. 86400 A 10.0.0.51
-SRI-NIC.ARPA. 86400 MX 0 SRI-NIC.ARPA.
-SRI-NIC.ARPA. 86400 HINFO DEC-2060 TOPS20
-ACC.ARPA. 86400 A 26.6.0.65
-ACC.ARPA. 86400 HINFO PDP-11/70 UNIX
-ACC.ARPA. 86400 MX 10 ACC.ARPA.
-USC-ISIC.ARPA. 86400 CNAME C.ISI.EDU.
-73.0.0.26.IN-ADDR.ARPA. 86400 PTR SRI-NIC.ARPA.
-A.ISI.EDU. 86400 A 26.3.0.103
-C.ISI.EDU. 86400 A 10.0.0.52
-";
+const ROOT_1987: &str = include_str!("../../../../../spec/vectors/dns/rfc1034-6.1.zone");
 
 #[test]
 fn the_root_answers_as_in_the_examples_of_rfc_1034() {
@@ -87,12 +56,44 @@ fn the_root_answers_as_in_the_examples_of_rfc_1034() {
                + SRI-NIC.ARPA. 86400 A 26.0.0.73\n+ SRI-NIC.ARPA. 86400 A 10.0.0.51";
     for (section, name, kind, expected) in [
         ("6.2.1", "SRI-NIC.ARPA", "A", format!("NOERROR aa\n= {addresses}")),
-        ("6.2.3", "SRI-NIC.ARPA", "MX", format!("NOERROR aa\n= SRI-NIC.ARPA. 86400 MX 0 SRI-NIC.ARPA.\n+ {}", addresses.replace('=', "+"))),
+        (
+            "6.2.3",
+            "SRI-NIC.ARPA",
+            "MX",
+            format!(
+                "NOERROR aa\n= SRI-NIC.ARPA. 86400 MX 0 \
+            SRI-NIC.ARPA.\n+ {}",
+                addresses.replace('=', "+")
+            ),
+        ),
         ("6.2.4", "SRI-NIC.ARPA", "NS", format!("NOERROR aa\n{soa}")),
         ("6.2.5", "SIR-NIC.ARPA", "A", format!("NXDOMAIN aa\n{soa}")),
-        ("6.2.6", "BRL.MIL", "A", "NOERROR\n^ MIL. 86400 NS SRI-NIC.ARPA.\n^ MIL. 86400 NS A.ISI.EDU.\n+ SRI-NIC.ARPA. 86400 A 26.0.0.73\n+ SRI-NIC.ARPA. 86400 A 10.0.0.51\n+ A.ISI.EDU. 86400 A 26.3.0.103".to_owned()),
-        ("6.2.7", "USC-ISIC.ARPA", "A", format!("NOERROR aa\n= USC-ISIC.ARPA. 86400 CNAME C.ISI.EDU.\n{edu}")),
-        ("6.2.8", "USC-ISIC.ARPA", "CNAME", "NOERROR aa\n= USC-ISIC.ARPA. 86400 CNAME C.ISI.EDU.".to_owned()),
+        (
+            "6.2.6",
+            "BRL.MIL",
+            "A",
+            "NOERROR\n^ MIL. 86400 NS SRI-NIC.ARPA.\n^ MIL. 86400 NS \
+            A.ISI.EDU.\n+ SRI-NIC.ARPA. 86400 A 26.0.0.73\n+ SRI-NIC.ARPA. 86400 A 10.0.0.51\n\
+             + A.ISI.EDU. 86400 A 26.3.0.103"
+                .to_owned(),
+        ),
+        (
+            "6.2.7",
+            "USC-ISIC.ARPA",
+            "A",
+            format!(
+                "NOERROR aa\n= USC-ISIC.ARPA. 86400 CNAME \
+            C.ISI.EDU.\n{edu}"
+            ),
+        ),
+        (
+            "6.2.8",
+            "USC-ISIC.ARPA",
+            "CNAME",
+            "NOERROR aa\n= USC-ISIC.ARPA. 86400 CNAME \
+            C.ISI.EDU."
+                .to_owned(),
+        ),
     ] {
         assert_eq!(server.text(name, kind), expected, "RFC 1034 §{section}");
     }

@@ -41,7 +41,8 @@ fn a_zone_without_soa_or_servers_is_faulty() {
         [
             "1:1: error: x. has no NS record; name its servers",
             "1:1: warning: retry (30 s) is longer than refresh (20 s)",
-            "1:1: warning: expire (40 s) is shorter than refresh and retry together; a copy of the zone ends before it is tried again",
+            "1:1: warning: expire (40 s) is shorter than refresh and retry together; a copy of \
+                the zone ends before it is tried again",
         ]
     );
     check("@ 9 SOA ns root 2 20 10 40 5\n", &["6:1: error: a second SOA record; keep one"]);
@@ -115,9 +116,8 @@ fn hosts_must_have_addresses_of_their_own() {
     );
     check(
         "@ 9 MX 1 192.0.2.1.\n",
-        &[
-            "6:1: error: MX wants a host's name, not an address; name the host 192.0.2.1. stands for",
-        ],
+        &["6:1: error: MX wants a host's name, not an address; name the host 192.0.2.1. stands \
+                for"],
     );
 }
 
@@ -125,15 +125,13 @@ fn hosts_must_have_addresses_of_their_own() {
 fn data_that_no_answer_shows_are_named() {
     check(
         "c 9 NS ns\na.c 9 A 192.0.2.1\n",
-        &[
-            "7:1: warning: a.c.x. A is hidden: c.x. is delegated, and this is no address of a name server",
-        ],
+        &["7:1: warning: a.c.x. A is hidden: c.x. is delegated, and this is no address of a \
+                name server"],
     );
     check(
         "c 9 NS ns\nc 9 TXT t\n",
-        &[
-            "7:1: warning: c.x. TXT is hidden: c.x. is delegated, and this is no address of a name server",
-        ],
+        &["7:1: warning: c.x. TXT is hidden: c.x. is delegated, and this is no address of a \
+                name server"],
     );
     check(
         "d 9 DNAME y.\na.d 9 A 192.0.2.1\n",
