@@ -18,6 +18,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
@@ -32,6 +33,10 @@ const LOOPBACK: u32 = 1;
 /// The number of the interface that leads to the wire, in the house and in
 /// the namespaces of exec'ed hosts; far above what the kernel gives by itself.
 pub(crate) const TO_WIRE: u32 = 1000;
+
+/// Looks at IPv6 addresses before they are given up, and the wait between.
+const TENTATIVE_LOOKS_MAX: u32 = 2000;
+const TENTATIVE_WAIT: Duration = Duration::from_millis(1);
 
 /// Settings of every namespace of a lab, below /proc/sys/net. Low ports and
 /// ping are for everyone; packets may come from anywhere; refusals are sent
@@ -214,8 +219,35 @@ impl Namespace {
                 self.routes.add_route(&Route { to: (to, 0), interface: TO_WIRE, kind, source })?;
             }
         }
-        Ok(())
+        if v6.is_some() { self.await_ipv6() } else { Ok(()) }
     }
+
+    /// Waits until the kernel has put its IPv6 addresses to use, which it does
+    /// some time after it was told them, even without looking for duplicates.
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    fn await_ipv6(&self) -> io::Result<()> {
+        let wait = || -> io::Result<()> {
+            sys::setns(self.fd(), Kind::Net)?;
+            for _ in 0..TENTATIVE_LOOKS_MAX {
+                if !has_tentative(&fs::read_to_string("/proc/thread-self/net/if_inet6")?) {
+                    return Ok(());
+                }
+                std::thread::sleep(TENTATIVE_WAIT);
+            }
+            Err(io::Error::new(io::ErrorKind::TimedOut, "its IPv6 addresses stay tentative"))
+        };
+        let broken = |_| Err(io::Error::other("a namespace's thread broke"));
+        std::thread::scope(|scope| scope.spawn(wait).join().unwrap_or_else(broken))
+    }
+}
+
+/// Whether an address of /proc/net/if_inet6 is not in use yet. A line has the
+/// address, then the numbers of interface, prefix length, scope and flags in
+/// hexadecimal, then the interface's name.
+fn has_tentative(table: &str) -> bool {
+    let flags = table.lines().filter_map(|line| line.split_whitespace().nth(4));
+    let mut flags = flags.filter_map(|flags| u32::from_str_radix(flags, 16).ok());
+    flags.any(|flags| flags & libc::IFA_F_TENTATIVE != 0)
 }
 
 /// The calling thread's namespace of one kind, as a descriptor.
@@ -251,4 +283,18 @@ fn apply(settings: &[(&str, &str)]) {
 
 fn any_local(to: IpAddr, source: Option<IpAddr>) -> Route {
     Route { to: (to, 0), interface: LOOPBACK, kind: RouteKind::Local, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_not_in_use_yet_is_noticed() {
+        let used = "20010db8000000000000000000000006 3e8 80 00 82     eth0\n";
+        let tentative = "20010db8000000000000000000000006 3e8 80 00 c2     eth0\n";
+        assert!(!has_tentative(used));
+        assert!(has_tentative(&format!("{used}{tentative}")));
+        assert!(!has_tentative(""));
+    }
 }

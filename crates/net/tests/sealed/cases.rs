@@ -293,7 +293,14 @@ fn a_published_service_is_used_from_outside() {
 
 fn programs_speak_ip_version_6() {
     let lab = Lab::start();
-    let _server = lab.serving("six.example", &["udp-serve", "[2001:db8::6]:12000"]);
-    let text = lab.program("six.example", &["udp-ask", "[2001:db8::6]:12000", "hi"]);
-    assert_eq!(text, "hi\n");
+    let _datagrams = lab.serving("seven.example", &["udp-serve", "[2001:db8::7]:12000"]);
+    let _streams = lab.serving("seven.example", &["tcp-serve", "[2001:db8::7]:12000"]);
+    let to = "[2001:db8::7]:12000";
+    assert_eq!(lab.program("seven.example", &["udp-ask", to, "to myself"]), "to myself\n");
+    assert_eq!(lab.program("six.example", &["udp-ask", to, "hi"]), "hi\n");
+    assert_eq!(lab.program("six.example", &["tcp-ask", to, "a stream"]), "a stream\n");
+    let took = micros(&lab.program("six.example", &["udp-round-trip", to]));
+    assert!(took >= 2 * FAR, "a round trip of {took:?}");
+    let texts: Vec<_> = lab.events("datagram").iter().map(|e| e["text"].clone()).collect();
+    assert_eq!(texts, ["hi", "hi", "ping", "ping"]);
 }

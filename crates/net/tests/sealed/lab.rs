@@ -25,7 +25,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// One-way latency between the regions `near` and `far`.
 pub(crate) const FAR: Duration = Duration::from_millis(20);
 /// Name, address, region. The first two run services of the lab itself.
-const HOSTS: [(&str, &str, &str); 7] = [
+const HOSTS: [(&str, &str, &str); 8] = [
     ("echo.example", "198.41.0.4", "near"),
     ("resolver.example", "10.1.0.53", "near"),
     ("a.example", "10.1.0.1", "near"),
@@ -33,6 +33,7 @@ const HOSTS: [(&str, &str, &str); 7] = [
     ("c.example", "10.1.0.3", "near"),
     ("outside.example", "10.1.0.9", "far"),
     ("six.example", "2001:db8::6", "near"),
+    ("seven.example", "2001:db8::7", "far"),
 ];
 /// What every name resolves to in this world.
 pub(crate) const EVERYTHING: [u8; 4] = [198, 41, 0, 4];
