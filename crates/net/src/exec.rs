@@ -195,7 +195,8 @@ pub fn become_program(
 
 fn ask(lab: Option<&str>, host: Option<&str>) -> Result<(Place, Vec<OwnedFd>), ExecError> {
     let mut client = Client::connect(lab)?;
-    let (value, descriptors) = client.request(VERB, &json!({ "as": host, "process": std::process::id() }))?;
+    let (value, descriptors) =
+        client.request(VERB, &json!({ "as": host, "process": std::process::id() }))?;
     let place = serde_json::from_value(value)
         .map_err(|error| ControlError::BadAnswer(error.to_string()))?;
     Ok((place, descriptors))
