@@ -25,7 +25,7 @@ mod views;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -36,8 +36,10 @@ use axum::routing::{delete, get, post};
 use axum::{Router, serve};
 use capa7_net::{Host, TcpListener, TcpStream};
 
+use crate::course::Station;
 use crate::lab::Lab;
-use crate::story::HostTable;
+use crate::story::{HostEntry, HostTable};
+use crate::world::Tier;
 
 pub use layout::{HostView, Map, TierView};
 pub use views::{FieldView, MessageView};
@@ -50,6 +52,8 @@ pub struct Page(Arc<Inner>);
 struct Inner {
     live: Option<Live>,
     runs: runs::Runs,
+    /// The course, measured when somebody first asks.
+    course: OnceLock<Arc<Vec<Station>>>,
     /// The machine that the page itself runs on: its threads and tasks.
     machine: Host,
 }
@@ -82,7 +86,19 @@ impl Live {
 
     /// Who is who at this moment: hosts join while programs run.
     fn hosts(&self) -> HostTable {
-        self.lab.hosts().clone()
+        let mut hosts = self.lab.hosts().clone();
+        let known = hosts.entries().len();
+        for host in self.lab.network().hosts().into_iter().skip(known) {
+            hosts.push(HostEntry {
+                name: host.name().to_owned(),
+                addresses: host.addresses().to_vec(),
+                region: host.region().to_owned(),
+                site: None,
+                tier: Tier::Client,
+                person: None,
+            });
+        }
+        hosts
     }
 }
 
@@ -91,7 +107,8 @@ impl Page {
     /// `machine` is where its threads come from.
     #[must_use]
     pub fn new(machine: Host, live: Option<Live>) -> Self {
-        Self(Arc::new(Inner { live, runs: runs::Runs::default(), machine }))
+        let (runs, course) = (runs::Runs::default(), OnceLock::new());
+        Self(Arc::new(Inner { live, runs, course, machine }))
     }
 
     /// Answers browsers until the future is dropped.
@@ -115,6 +132,7 @@ impl Page {
             .route("/api/scenarios", get(runs::scenarios))
             .route("/api/runs", post(runs::run))
             .route("/api/runs/{run}/message/{id}", get(runs::message))
+            .route("/api/course", get(runs::course))
             .route("/api/export/{kind}", get(export::export))
             .fallback(file)
             .layer(middleware::from_fn_with_state(self.clone(), admit))
@@ -161,7 +179,7 @@ async fn visit(page: &Page, name: &str, request: Request) -> Response<Body> {
         let text = format!("`{name}` is no host of this lab: the map's table lists all");
         return answer::Refused::missing(text).into_response();
     };
-    let client = world.hosts.iter().find(|host| host.tier == crate::world::Tier::Client);
+    let client = world.hosts.iter().find(|host| host.tier == Tier::Client);
     let visitor = client.and_then(|client| live.lab.network().host(&client.name));
     let Some(visitor) = visitor else {
         return answer::Refused::missing("this lab has no client to ask from").into_response();
@@ -202,4 +220,3 @@ impl serve::Listener for Door {
 }
 
 const ACCEPT_AGAIN: std::time::Duration = std::time::Duration::from_millis(200);
-

@@ -99,7 +99,7 @@ fn rows(hosts: &[HostView], among: Option<&BTreeSet<usize>>) -> Vec<(Tier, Vec<u
             .filter(|host| host.tier == tier && among.is_none_or(|ids| ids.contains(&host.id)))
             .map(|host| host.id)
             .collect();
-        let count = ids.len().div_ceil(ROW_MAX);
+        let count = ids.len().div_ceil(row_max(tier));
         for row in 0..count {
             // Every second, third… host: neighbours of a wide tier stay together.
             rows.push((tier, ids.iter().copied().skip(row).step_by(count).collect()));
@@ -177,23 +177,39 @@ fn services(services: &crate::world::Services) -> Vec<String> {
     list
 }
 
-/// What the host is called on a map: a root server by its letter, a top-level
-/// server by its zone, others by the first labels of their names.
+/// What the host is called within its tier: a root server by its letter, a
+/// top-level server by its zone, a name server or resolver by whom it serves,
+/// others by the first labels of their names.
 fn label(host: &HostEntry, world: &World) -> String {
     let (public, replica) = match host.name.split_once('@') {
         Some((public, region)) => (public, Some(region)),
         None => (host.name.as_str(), None),
     };
     let mark = replica.map(|region| format!("·{region}")).unwrap_or_default();
-    let zones = world.host(&host.name).map(|found| found.services.zones.as_slice());
-    match host.tier {
-        Tier::Root => format!("{}{mark}", first_labels(public, 1)),
-        Tier::Tld => match zones.and_then(<[String]>::first) {
-            Some(zone) => format!("{}{mark}", zone.trim_end_matches('.')),
-            None => first_labels(public, LABEL_MAX),
+    let zone = world.host(&host.name).and_then(|found| found.services.zones.first());
+    let base = match (host.tier, zone) {
+        (Tier::Root, _) => first_labels(public, 1),
+        (Tier::Tld, Some(zone)) => zone.trim_end_matches('.').to_owned(),
+        (Tier::Authoritative, Some(zone)) => organisation(zone, world),
+        (Tier::Resolver, _) => match public.split_once('.') {
+            Some((_, domain)) => organisation(domain, world),
+            None => public.to_owned(),
         },
-        _ => format!("{}{mark}", first_labels(public, LABEL_MAX)),
-    }
+        _ => organisation(public, world),
+    };
+    format!("{base}{mark}")
+}
+
+/// A name without the domain that a registry gives names in: `umass.edu` is
+/// `umass`, `www.urosario.edu.co` is `www.urosario`.
+fn organisation(name: &str, world: &World) -> String {
+    let name = name.trim_end_matches('.');
+    let registries = world.hosts.iter().filter(|host| host.tier == Tier::Tld);
+    let zones = registries.flat_map(|host| &host.services.zones);
+    let shortest = zones
+        .filter_map(|zone| name.strip_suffix(zone.trim_end_matches('.'))?.strip_suffix('.'))
+        .min_by_key(|rest| rest.len());
+    first_labels(shortest.unwrap_or(name), LABEL_MAX)
 }
 
 /// The first labels of a name that together are no longer than `most`, at
@@ -212,24 +228,30 @@ fn first_labels(name: &str, most: usize) -> String {
     kept
 }
 
-/// Gives hosts that would be called the same their first label in addition, or
-/// their whole name.
+/// Gives hosts of one tier that would be called the same the first label of
+/// their names in addition.
 fn tell_apart(hosts: &mut [HostView]) {
-    let labels: Vec<String> = hosts.iter().map(|host| host.label.clone()).collect();
-    let is_unique = |label: &str| labels.iter().filter(|other| *other == label).count() < 2;
+    let labels: Vec<(Tier, String)> =
+        hosts.iter().map(|host| (host.tier, host.label.clone())).collect();
     for host in hosts {
-        if !is_unique(&host.label) {
-            let first = first_labels(&host.name, 1);
-            host.label = match host.tier {
-                Tier::Tld => format!("{first}·{}", host.label),
-                _ => host.name.clone(),
-            };
+        let same = labels.iter().filter(|(tier, label)| *tier == host.tier && *label == host.label);
+        if same.count() > 1 {
+            host.label = format!("{} {}", host.label, first_labels(&host.name, 1));
         }
     }
 }
 
-/// Hosts of one row; more take a further row.
-const ROW_MAX: usize = 13;
+/// Hosts of one row; more take a further row. Root and top-level servers have
+/// the shortest labels.
+const fn row_max(tier: Tier) -> usize {
+    match tier {
+        Tier::Root => 26,
+        Tier::Tld => 17,
+        Tier::Client => 13,
+        Tier::Authoritative | Tier::Resolver | Tier::Server => 7,
+    }
+}
+
 /// Rows with more hosts stand evenly.
 const LEANING_MAX: usize = 2;
 /// Letters of a label: what a column of the ladder can show.
@@ -261,9 +283,14 @@ mod tests {
     fn every_label_is_short_and_tells_its_host_apart() {
         let (world, hosts) = whole();
         let map = map(&hosts, &world, None);
-        let labels: BTreeSet<&str> = map.hosts.iter().map(|host| host.label.as_str()).collect();
+        let labels: BTreeSet<(Tier, &str)> =
+            map.hosts.iter().map(|host| (host.tier, host.label.as_str())).collect();
         assert_eq!(labels.len(), map.hosts.len());
-        assert!(map.hosts.iter().any(|host| host.label == "edu"));
+        for (tier, label) in
+            [(Tier::Tld, "edu"), (Tier::Authoritative, "cs.umass"), (Tier::Server, "www.urosario")]
+        {
+            assert!(labels.contains(&(tier, label)), "{label}");
+        }
     }
 
     #[test]

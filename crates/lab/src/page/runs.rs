@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use capa7_net::{Cause, Time};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ use super::Page;
 use super::answer::{Answer, Refused, in_words_of_scenarios};
 use super::layout::{self, Map};
 use super::views::MessageView;
+use crate::course::{json_document, walk};
 use crate::run::{Change, CheckResult, Deed, RunOptions, RunReport, run_virtual};
 use crate::scenario::{Scenario, ScenarioSummary};
 use crate::story::{EventView, detail};
@@ -150,6 +151,29 @@ pub(super) async fn message(
     let found =
         found.ok_or_else(|| Refused::missing(format!("there is no event {id} in this run")))?;
     Ok(Json(found.into()))
+}
+
+/// In which language.
+#[derive(Debug, Deserialize)]
+pub(super) struct CourseQuery {
+    #[serde(default)]
+    lang: Language,
+}
+
+/// The lecture with what was measured: every scenario is run the first time.
+pub(super) async fn course(
+    State(page): State<Page>,
+    Query(query): Query<CourseQuery>,
+) -> Answer<Value> {
+    let made = page.0.course.get().cloned();
+    let stations = match made {
+        Some(stations) => stations,
+        None => {
+            let walked = page.0.machine.blocking(|| walk(None)).await.map_err(Refused::broken)?;
+            page.0.course.get_or_init(|| Arc::new(walked)).clone()
+        }
+    };
+    Ok(Json(json_document(&stations, query.lang)))
 }
 
 /// Scenario, seed and changes make a run, so they name it.
