@@ -221,17 +221,19 @@ impl Cache {
         {
             return Known::Alias(set.clone());
         }
-        for (depth, ancestor) in name.ancestors().enumerate() {
+        let lower = name.to_lowercase();
+        for (depth, ancestor) in suffixes(lower.as_wire()).enumerate() {
             // RFC 8020 §2: below a name that does not exist nothing exists.
-            if let Some(Content::Absence(absence)) = self.fresh(now, &ancestor, Kind::NoName) {
+            if let Some(Content::Absence(absence)) = self.fresh_wire(now, ancestor, Kind::NoName) {
                 return Known::NoName(absence.clone());
             }
             if depth > 0
                 && let Some(Content::Set(set)) =
-                    self.fresh(now, &ancestor, Kind::Set(RecordType::DNAME))
+                    self.fresh_wire(now, ancestor, Kind::Set(RecordType::DNAME))
                 && set.origin.rank.may_answer()
+                && let Ok(owner) = Name::from_wire(ancestor)
             {
-                return Known::Redirection(ancestor, set.clone());
+                return Known::Redirection(owner, set.clone());
             }
         }
         Known::Nothing
@@ -239,12 +241,17 @@ impl Cache {
 
     /// The closest enclosing delegation of a name that is still alive, with its end.
     pub fn closest_cut(&mut self, now: Instant, name: &Name) -> Option<(Arc<Delegation>, Instant)> {
-        name.ancestors().find_map(|zone| self.cut(now, &zone))
+        let lower = name.to_lowercase();
+        suffixes(lower.as_wire()).find_map(|zone| self.cut_wire(now, zone))
     }
 
     /// The delegation of a zone if it is still alive, with its end.
     pub fn cut(&mut self, now: Instant, zone: &Name) -> Option<(Arc<Delegation>, Instant)> {
-        match self.fresh(now, zone, Kind::Cut)? {
+        self.cut_wire(now, zone.to_lowercase().as_wire())
+    }
+
+    fn cut_wire(&mut self, now: Instant, zone: &[u8]) -> Option<(Arc<Delegation>, Instant)> {
+        match self.fresh_wire(now, zone, Kind::Cut)? {
             Content::Cut { delegation, expires, .. } => Some((delegation.clone(), *expires)),
             _ => None,
         }
@@ -290,10 +297,11 @@ impl Cache {
         let kept = self.store(now, name, Kind::Set(rtype), content, octets);
         if kept {
             // What exists refutes an older proof that it does not.
-            for ancestor in name.ancestors() {
-                self.remove(&ancestor, Kind::NoName);
+            let lower = name.to_lowercase();
+            for ancestor in suffixes(lower.as_wire()) {
+                self.map.remove(&KeyRef::of_wire(ancestor, Kind::NoName));
             }
-            self.remove(name, Kind::Failure(rtype));
+            self.map.remove(&KeyRef::new(&lower, Kind::Failure(rtype)));
         }
         kept
     }
@@ -388,8 +396,12 @@ impl Cache {
     }
 
     fn fresh(&mut self, now: Instant, name: &Name, kind: Kind) -> Option<&Content> {
-        let lower = name.to_lowercase();
-        self.map.find(&KeyRef::new(&lower, kind)).filter(|content| content.expires() > now)
+        self.fresh_wire(now, name.to_lowercase().as_wire(), kind)
+    }
+
+    /// The same for a name in lower case.
+    fn fresh_wire(&mut self, now: Instant, lower: &[u8], kind: Kind) -> Option<&Content> {
+        self.map.find(&KeyRef::of_wire(lower, kind)).filter(|content| content.expires() > now)
     }
 
     fn store(
@@ -413,11 +425,14 @@ impl Cache {
         self.evicted += u64::try_from(self.map.insert(key, content, octets)).unwrap_or(u64::MAX);
         true
     }
+}
 
-    fn remove(&mut self, name: &Name, kind: Kind) {
-        let lower = name.to_lowercase();
-        self.map.remove(&KeyRef::new(&lower, kind));
-    }
+/// A name in wire form, its parent, and so on up to the root.
+fn suffixes(wire: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::successors(Some(wire), |rest| {
+        let (length, _) = rest.split_first().filter(|(length, _)| **length > 0)?;
+        rest.get(usize::from(*length) + 1..)
+    })
 }
 
 /// The addresses in the data of A or AAAA records.

@@ -9,6 +9,7 @@ pub mod hints;
 mod instant;
 pub mod message;
 mod name;
+pub mod present;
 pub mod rdata;
 mod record_type;
 pub mod resolve;

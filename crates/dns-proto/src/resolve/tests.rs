@@ -9,6 +9,7 @@ use crate::hints::Hints;
 use crate::message::{Message, Question, Rdata, Record};
 use world::{Seen, World, Zone, authority, zone};
 
+mod hostile;
 mod world;
 
 const ROOT: &str = "198.41.0.4";
