@@ -5,6 +5,7 @@
 use std::sync::{Arc, LazyLock};
 
 use crate::answer::{AnswerContext, Transport, answer};
+use crate::dissect::dissect;
 use crate::message::Message;
 use crate::rdata::RdataText;
 use crate::zone::{Zone, ZoneSet};
@@ -60,6 +61,28 @@ pub fn zone_files(text: &[u8]) {
             reply(&zones, &query, &mut context);
         }
     }
+}
+
+/// Octets that are a message stay the same message through writing and reading; whatever they
+/// are, the dissector's fields cover each of them once and agree on whether they are valid.
+pub fn messages(octets: &[u8]) {
+    let parsed = Message::parse(octets);
+    if let Ok(message) = &parsed
+        && let Ok(written) = message.write()
+    {
+        let again = Message::parse(&written).expect("a written message is read");
+        assert_eq!(&again, message);
+        let cut = message.write_within(512).map(|cut| Message::parse(&cut));
+        assert!(matches!(cut, Ok(Ok(_)) | Err(_)), "a cut message is read");
+    }
+    let dissected = dissect(octets);
+    let mut at = 0;
+    for field in &dissected.fields {
+        assert_eq!(field.bytes.start, at, "{} follows the field before", field.name);
+        at = field.bytes.end;
+    }
+    assert_eq!(at, octets.len());
+    assert_eq!(dissected.malformed.is_none(), parsed.is_ok());
 }
 
 /// Any octets get a well-formed reply or none.

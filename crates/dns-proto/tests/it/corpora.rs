@@ -29,3 +29,8 @@ fn the_corpus_of_zone_files_holds() {
 fn the_corpus_of_answers_holds() {
     replay("answers", fuzzing::answers);
 }
+
+#[test]
+fn the_corpus_of_messages_holds() {
+    replay("messages", fuzzing::messages);
+}
