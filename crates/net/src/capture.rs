@@ -278,3 +278,6 @@ impl Capture {
         self.0.new_connection()
     }
 }
+
+#[cfg(test)]
+mod tests;

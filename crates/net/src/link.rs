@@ -87,8 +87,8 @@ pub struct Arrivals {
     count: u8,
 }
 
-/// Each of the two links of a way makes at most two of one.
-const ARRIVALS_MAX: usize = 4;
+/// A link makes at most two of one.
+const ARRIVALS_MAX: usize = 2;
 
 /// A packet that is held back waits for the link's latency and jitter once
 /// more, and at least this long, so that links without latency reorder too.
@@ -254,7 +254,7 @@ impl Arrivals {
         self.copies.get(..usize::from(self.count)).unwrap_or(&[])
     }
 
-    /// Adds a copy; a fifth is left out.
+    /// Adds a copy; a third is left out.
     pub(crate) fn push(&mut self, arrival: Arrival) {
         if let Some(place) = self.copies.get_mut(usize::from(self.count)) {
             *place = arrival;

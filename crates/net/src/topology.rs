@@ -308,33 +308,6 @@ impl Topology {
         station.down.transmit(now, size, &mut station.chances)
     }
 
-    /// The whole way at once. The receiver's access takes the packet out of
-    /// turn, before packets that are sent later but get there earlier: with a
-    /// limited rate [`Topology::leave`] and [`Topology::reach`] at its moment
-    /// are exact.
-    pub(crate) fn send(
-        &mut self,
-        now: Time,
-        from: HostId,
-        to: HostId,
-        size: usize,
-    ) -> Transmission {
-        let left = self.leave(now, from, to, size);
-        let mut out = Transmission { lost: left.lost, ..Transmission::default() };
-        for copy in left.arrivals.as_slice() {
-            let reached = self.reach(copy.at, from, to, size);
-            out.lost = out.lost.or(reached.lost);
-            for end in reached.arrivals.as_slice() {
-                let flipped_bit = end.flipped_bit.or(copy.flipped_bit);
-                out.arrivals.push(Arrival { at: end.at, flipped_bit });
-            }
-        }
-        if !out.arrivals.as_slice().is_empty() {
-            out.lost = None;
-        }
-        out
-    }
-
     /// Takes bytes of a stream to the receiver's access; see
     /// [`Link::transmit_stream`]. All segments are lost when the sender is down.
     pub(crate) fn leave_stream(

@@ -25,10 +25,12 @@ mod agenda;
 mod connection;
 mod datagram;
 mod executor;
+mod handshake;
 mod ports;
 mod slab;
 mod stream;
 mod travel;
+mod turns;
 
 use agenda::{Agenda, Happening};
 use connection::TcpTable;
