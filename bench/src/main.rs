@@ -3,6 +3,7 @@
 //! `cargo xtask bench dns [ROUNDS] [SECONDS]` and `cargo xtask bench net`.
 
 mod dns;
+mod net;
 mod processes;
 mod queries;
 mod table;
@@ -29,6 +30,7 @@ fn run() -> Result<()> {
             let seconds = number(arguments.next(), 3)?;
             dns::run(rounds, seconds)
         }
+        Some("net") => net::run(),
         Some(other) => bail!("no benchmark is called {other}: there are dns and net"),
         None => bail!("say which benchmark: dns or net"),
     }
