@@ -10,7 +10,8 @@ use crate::world::{PATIENCE, SERVER, telling, world};
 
 fn serve(host: &Host) -> std::sync::Arc<std::sync::Mutex<Vec<String>>> {
     let (tell, told) = telling();
-    host.spawn("tcp-server", TcpServer::bind(host, SERVER).unwrap().run(tell)).detach();
+    host.spawn("tcp-server", TcpServer::bind(host, SERVER).expect("a free port").run(tell))
+        .detach();
     told
 }
 

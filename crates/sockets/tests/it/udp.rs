@@ -12,7 +12,7 @@ use crate::world::{PATIENCE, SERVER, telling, world};
 
 fn serve(host: &Host) -> std::sync::Arc<std::sync::Mutex<Vec<String>>> {
     let (tell, told) = telling();
-    let server = UdpServer::bind(host, SERVER).unwrap();
+    let server = UdpServer::bind(host, SERVER).expect("a free port");
     assert_eq!(server.local_addr(), SERVER);
     host.spawn("udp-server", server.run(tell)).detach();
     told

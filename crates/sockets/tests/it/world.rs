@@ -23,7 +23,7 @@ pub(crate) fn world(client_up: LinkConfig) -> (VirtualNetwork, Host, Host) {
             down: LinkConfig { latency_ns: 10_000_000, ..LinkConfig::default() },
             ..HostConfig::default()
         };
-        net.network().add_host(config).unwrap()
+        net.network().add_host(config).expect("a new name")
     };
     let client = host("client", 1, client_up);
     let server = host("server", 2, LinkConfig::default());
