@@ -34,6 +34,6 @@ export function fit(text, room, pixels, weight = 400) {
     if (textWidth(`${text.slice(0, middle)}…`, pixels, weight) <= room) low = middle;
     else high = middle - 1;
   }
-  if (low > 1) return `${text.slice(0, low).trimEnd()}…`;
-  return textWidth(text.slice(0, 3), pixels, weight) <= room ? text.slice(0, 3) : text.slice(0, 1);
+  // A letter says more than a letter with an ellipsis.
+  return low > 1 ? `${text.slice(0, low).trimEnd()}…` : text.slice(0, 1);
 }

@@ -82,13 +82,14 @@ export function dialog(title, content) {
 
 /**
  * A panel: a section with a heading.
- * @param {string} name class and id @param {string} title key of its text
+ * @param {string} name class and id
+ * @param {string | (() => string)} title key of its text, or a function
  * @param {Child} tools right of the heading @param {...Child} content
  */
 export function panel(name, title, tools, ...content) {
   return h("section", { class: `panel ${name}`, id: name, "aria-labelledby": `${name}-title` },
     h("header", { class: "panel-head" },
-      h("h2", { id: `${name}-title` }, () => t(title)),
+      h("h2", { id: `${name}-title` }, () => t(typeof title === "string" ? title : title())),
       h("div", { class: "panel-tools" }, tools)),
     ...content);
 }

@@ -53,6 +53,9 @@ function station(one) {
     h("ul", {}, one.statements.map(statement)));
 }
 
+/** @param {string | undefined} scenario */
+const isHere = (scenario) => store.scenarios.get().some(({ id }) => id === scenario);
+
 /** @param {Statement} one */
 function statement(one) {
   const mark = MARKS[one.state];
@@ -64,5 +67,6 @@ function statement(one) {
       h("p", {}, h("span", { class: "row-id" }, one.id), ` ${one.says}`),
       one.measured && h("p", { class: "measured" }, one.measured),
       one.wire && h("p", { class: "wire" }, h("b", {}, `${t("on_the_wire")} `), one.wire),
-      one.scenario && h("a", { href: `#run=${one.scenario}` }, t("see_it"), " ", one.scenario)));
+      isHere(one.scenario) && h("a", { href: `#run=${one.scenario}` }, t("see_it"), " ",
+        one.scenario)));
 }

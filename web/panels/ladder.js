@@ -21,7 +21,7 @@ import { exportMenu, filterField, notesToggle } from "./ladder-tools.js";
 
 /** Columns are never narrower, on a phone and elsewhere. */
 const COLUMN_MIN_PHONE = 56;
-const COLUMN_MIN = 84;
+const COLUMN_MIN = 62;
 const PHONE_PX = 500;
 /** As in drawings.css. */
 const NAME_PX = 11.5;

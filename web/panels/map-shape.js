@@ -7,6 +7,8 @@ import { fit, textWidth } from "../base/measure.js";
  *  title: string, sub: string }} Card */
 
 const PADDING_X = 14;
+/** Right of the hosts stand the panel's buttons. */
+const TOOLS_PX = 26;
 /** Left of the hosts stand the names of the tiers. */
 const TIER_NAMES_PX = 74;
 const CARD_HEIGHT = 31;
@@ -31,7 +33,7 @@ export function cards(world, width, height) {
   const placed = world.hosts.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y));
   const levels = [...new Set(placed.map(({ y }) => y))].sort((a, b) => a - b);
   const names = width > 480 ? TIER_NAMES_PX : 0;
-  const inner = width - names - 2 * PADDING_X;
+  const inner = width - names - 2 * PADDING_X - (width > 480 ? TOOLS_PX : 0);
   const between = levels.slice(1).map((y, index) => (y - levels[index]) * height);
   const tall = Math.min(...between, height) >= CARD_HEIGHT + 6;
   /** @type {Map<number, Card>} */

@@ -11,8 +11,9 @@ const BYTES_PER_LINE = 8;
 const BYTES_MAX = 1024;
 /** Values shorter than this are not looked for in the sentence. */
 const MARK_MIN = 3;
-/** Fields whose parts are folded at first. */
+/** Deeper fields, and those with more parts, are folded at first. */
 const OPEN_DEPTH = 1;
+const OPEN_PARTS_MAX = 7;
 
 /** Lights up a field: everything with its range. @param {Element | null} root
  * @param {number} start @param {number} end */
@@ -101,14 +102,15 @@ export function fieldsPane(view) {
     onfocusin: lightRange, onfocusout: unlight });
   body.append(...view.fields.flatMap((field) => fieldRows(field, 0)));
   return h("section", { class: "pane-fields" },
-    h("h4", {}, t("fields")), h("table", { class: "fields" },
-      h("caption", { class: "unseen" }, t("fields")), body));
+    h("h4", {}, t("fields")),
+    h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": t("fields") },
+      h("table", { class: "fields" }, h("caption", { class: "unseen" }, t("fields")), body)));
 }
 
 /** @param {Field} field @param {number} depth @returns {HTMLTableRowElement[]} */
 function fieldRows(field, depth) {
   const parts = field.children.flatMap((part) => fieldRows(part, depth + 1));
-  const open = depth >= OPEN_DEPTH ? false : field.children.length <= 12;
+  const open = depth < OPEN_DEPTH && field.children.length <= OPEN_PARTS_MAX;
   const name = h("span", { class: "field-name" }, field.name);
   const twist = parts.length > 0 ? h("button", {
     type: "button", class: "twist", "aria-expanded": String(open),

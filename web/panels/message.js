@@ -77,7 +77,9 @@ function message(event) {
     () => {
       const view = detail.get();
       if (view?.view.id !== event.id) return h("p", { class: "empty" }, t("reading"));
-      return [meaningPane(view), facts(event), links(event), fieldsPane(view), bytesPane(view)];
+      return h("div", { class: "panes" },
+        h("div", { class: "pane-top" }, meaningPane(view), facts(event), links(event)),
+        fieldsPane(view), bytesPane(view));
     });
 }
 

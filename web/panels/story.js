@@ -18,7 +18,8 @@ export function storyPanel() {
     if (!run) return empty(() => t("story_empty"));
     return [steps(run), checks(run)];
   });
-  return panel("story", "story", progress, body);
+  const title = () => (store.view.get() === "live" ? "try" : "story");
+  return panel("story", title, progress, body);
 }
 
 function progress() {
