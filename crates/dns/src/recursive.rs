@@ -68,20 +68,32 @@ impl RecursiveServer {
         config: RecursiveConfig,
         observer: Option<NoteObserver>,
     ) -> io::Result<Self> {
-        let host = host.in_room(Room::Dns);
-        let mut doors = Vec::new();
-        for at in listen_addresses(&host, &config.listen) {
-            doors.push((host.bind_udp(at)?, host.listen_tcp(at)?));
+        let mut sockets = Vec::new();
+        for at in listen_addresses(host, &config.listen) {
+            let host = host.in_room(Room::Dns);
+            sockets.push((host.bind_udp(at)?, host.listen_tcp(at)?));
         }
+        Ok(Self::start_on(host, sockets, config, observer))
+    }
+
+    /// The same on sockets that are open already.
+    #[must_use]
+    pub fn start_on(
+        host: &Host,
+        sockets: Vec<(UdpSocket, TcpListener)>,
+        config: RecursiveConfig,
+        observer: Option<NoteObserver>,
+    ) -> Self {
+        let host = host.in_room(Room::Dns);
         let (resolver, resolving) = ResolverTask::start(&host, config.resolver, observer);
         let gate = Gate { resolving: resolving.clone(), allow: config.allow.into() };
         let mut listeners = Vec::new();
-        for (socket, listener) in doors {
+        for (socket, listener) in sockets {
             listeners.push(host.spawn("dns udp", serve_udp(socket, gate.clone())));
             let streams = serve_tcp(host.clone(), listener, config.connections, gate.clone());
             listeners.push(host.spawn("dns tcp", streams));
         }
-        Ok(Self { resolving, resolver, listeners })
+        Self { resolving, resolver, listeners }
     }
 
     /// The resolver, to ask it directly or to look at it.

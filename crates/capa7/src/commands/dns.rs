@@ -1,6 +1,7 @@
 //! `capa7 dns …`: names.
 
 mod check;
+mod resolve;
 mod serve;
 
 use std::path::PathBuf;
@@ -13,6 +14,8 @@ use clap::Subcommand;
 pub(crate) enum DnsCommand {
     /// Answer with authority for the zones of the files given
     Serve(serve::ServeArguments),
+    /// Resolve names for one's own networks, from the root downwards
+    Resolve(resolve::ResolveArguments),
     /// Look for faults in zone files, with file, line and column
     Check {
         /// Zone files in master format; `$INCLUDE` is relative to each file's folder
@@ -25,6 +28,7 @@ pub(crate) enum DnsCommand {
 pub(crate) fn run(command: DnsCommand) -> anyhow::Result<ExitCode> {
     match command {
         DnsCommand::Serve(arguments) => serve::run(arguments),
+        DnsCommand::Resolve(arguments) => resolve::run(arguments),
         DnsCommand::Check { files } => check::run(&files),
     }
 }
