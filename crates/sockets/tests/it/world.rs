@@ -34,5 +34,5 @@ pub(crate) fn world(client_up: LinkConfig) -> (VirtualNetwork, Host, Host) {
 pub(crate) fn telling() -> (Tell, Arc<Mutex<Vec<String>>>) {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&lines);
-    (Arc::new(move |line: &str| sink.lock().unwrap().push(line.to_owned())), lines)
+    (Arc::new(move |line: &str| sink.lock().expect("no panic").push(line.to_owned())), lines)
 }
