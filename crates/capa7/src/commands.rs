@@ -5,3 +5,4 @@ pub(crate) mod dns;
 pub(crate) mod lab;
 pub(crate) mod run;
 pub(crate) mod scenarios;
+pub(crate) mod sockets;

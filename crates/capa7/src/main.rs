@@ -41,6 +41,9 @@ enum Command {
     /// Names: serve zones, resolve for clients, ask questions, check zone files
     #[command(subcommand)]
     Dns(commands::dns::DnsCommand),
+    /// The uppercase programs of the course over UDP and TCP
+    #[command(subcommand)]
+    Sockets(commands::sockets::SocketsCommand),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Course(arguments) => commands::course::run(&arguments),
         Command::Dns(command) => commands::dns::run(command),
+        Command::Sockets(command) => commands::sockets::run(&command),
     };
     outcome.unwrap_or_else(|error| {
         output::complain(&error);

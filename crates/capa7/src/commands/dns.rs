@@ -1,8 +1,10 @@
 //! `capa7 dns …`: names.
 
 mod check;
+mod query;
 mod resolve;
 mod serve;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,6 +18,10 @@ pub(crate) enum DnsCommand {
     Serve(serve::ServeArguments),
     /// Resolve names for one's own networks, from the root downwards
     Resolve(resolve::ResolveArguments),
+    /// Ask a server, or follow a name from the root with --trace
+    Query(query::QueryArguments),
+    /// Why a name did not resolve in the running lab: the stored story
+    Why(why::WhyArguments),
     /// Look for faults in zone files, with file, line and column
     Check {
         /// Zone files in master format; `$INCLUDE` is relative to each file's folder
@@ -29,6 +35,8 @@ pub(crate) fn run(command: DnsCommand) -> anyhow::Result<ExitCode> {
     match command {
         DnsCommand::Serve(arguments) => serve::run(arguments),
         DnsCommand::Resolve(arguments) => resolve::run(arguments),
+        DnsCommand::Query(arguments) => query::run(&arguments),
+        DnsCommand::Why(arguments) => why::run(&arguments),
         DnsCommand::Check { files } => check::run(&files),
     }
 }

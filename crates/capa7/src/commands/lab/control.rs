@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 use capa7_dns_proto::Name;
+use capa7_dns_proto::resolve::Story;
 use capa7_lab::lab::Lab;
 use capa7_lab::story::Teller;
 use capa7_lab::world::{World, WorldHost};
@@ -140,15 +141,30 @@ impl Control {
         let mut stories = Vec::new();
         for (host, resolver) in self.live.lab.resolvers() {
             let asked = name.clone();
-            let kept = resolver.resolving().look(move |machine, _| {
-                machine.why(&asked).map(serde_json::to_value).collect::<Result<Vec<_>, _>>()
-            });
-            for story in kept.await?? {
-                stories.push(json!({ "resolver": host, "story": story }));
-            }
+            let kept = resolver
+                .resolving()
+                .look(move |machine, _| machine.why(&asked).cloned().collect::<Vec<_>>());
+            stories.extend(kept.await?.iter().map(|story| tell_story(host, story)));
         }
         Ok(Answer::new(Value::Array(stories)))
     }
+}
+
+/// A story as JSON: each step with its time and an English sentence.
+fn tell_story(resolver: &str, story: &Story) -> Value {
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let steps = story.steps.iter().map(|step| {
+        let meaning = step.note.meaning().into_iter().find(|(language, _)| *language == "en");
+        let says = meaning.map(|(_, sentence)| sentence).unwrap_or_default();
+        json!({ "at_ms": step.at.0 as f64 / 1e6, "kind": step.note.kind(), "says": says })
+    });
+    json!({
+        "resolver": resolver,
+        "name": story.name,
+        "rtype": story.rtype,
+        "reason": story.reason,
+        "steps": steps.collect::<Vec<_>>(),
+    })
 }
 
 fn unknown_host(world: &World, word: &str) -> String {
