@@ -136,7 +136,7 @@ pub enum MessageAction {
     Drop,
     /// It leaves later.
     Delay(Duration),
-    /// A datagram leaves this many times more.
+    /// It leaves this many times more (datagrams only).
     Duplicate(u32),
     /// The byte at `offset` is combined with `mask` by exclusive or.
     Corrupt {

@@ -128,12 +128,6 @@ impl Link {
         self.busy_until
     }
 
-    /// Whether a packet meets nothing on this link: no wait, no chance.
-    #[must_use]
-    pub fn is_perfect(&self) -> bool {
-        self.config == LinkConfig::default()
-    }
-
     /// Takes a packet of `size` bytes at `now`.
     pub fn transmit(&mut self, now: Time, size: usize, rng: &mut impl Rng) -> Transmission {
         if self.config.cut {

@@ -194,9 +194,16 @@ impl Network {
         self.shared.topology().access(host)
     }
 
-    /// Changes the one-way latency between two regions, in both directions.
+    /// Changes the one-way latency between two regions, in both directions, and
+    /// notes it (`region`).
     pub fn set_region_latency(&self, one: &str, other: &str, latency: Duration) {
         self.shared.topology().set_region_latency(one, other, latency);
+        let millis = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+        let note = Note::new(Room::Lab, "region", "the way between two regions changed")
+            .with("one", one)
+            .with("other", other)
+            .with("latency_ms", millis);
+        self.shared.capture.note(self.now(), None, note);
     }
 
     /// The round trip of an empty packet between two hosts: both accesses'

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{
     ConnectionAction, ConnectionRule, Forgery, MessageAction, MessageRule, MessageView, RuleId,
-    note,
+    Transport, note,
 };
 use crate::capture::Packet;
 use crate::note::Note;
@@ -41,7 +41,10 @@ impl MessageVerdict {
             Some((transport, packet)) => &MessageView { transport: *transport, packet },
             None => view,
         };
+        let stream = view.transport == Transport::Tcp;
         match &rule.action {
+            // A stream's sequence numbers make a second copy invisible.
+            MessageAction::Duplicate(_) | MessageAction::Forge(_) if stream => return,
             MessageAction::Drop => self.lost = true,
             MessageAction::Delay(long) => self.delay += *long,
             MessageAction::Duplicate(more) => self.copies = self.copies.saturating_add(*more),

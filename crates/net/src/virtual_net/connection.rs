@@ -6,6 +6,7 @@
 //!                          └──── credits, one way later ◀── read ◀── ready
 //! ```
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
@@ -252,6 +253,23 @@ impl Pipe {
             return Some(Piece { bytes, cause: piece.cause, layer: piece.layer });
         }
         self.unsent.pop_front()
+    }
+
+    /// Keeps what arrived until all before it is there. A fault may empty a
+    /// chunk, which then has its place in common with the next one.
+    pub(super) fn keep_early(&mut self, parcel: Parcel) {
+        match self.early.entry(parcel.offset) {
+            Entry::Vacant(place) => {
+                place.insert(parcel);
+            }
+            Entry::Occupied(mut other) => {
+                let fin = other.get().fin || parcel.fin;
+                if parcel.bytes.len() > other.get().bytes.len() {
+                    other.insert(parcel);
+                }
+                other.get_mut().fin = fin;
+            }
+        }
     }
 
     pub(super) fn forget_unsent(&mut self) {

@@ -22,7 +22,7 @@ use super::agenda::Happening;
 use super::ports::Ports;
 use super::slab::{Key, Slab};
 use crate::capture::{Fate, HostId, Packet, What};
-use crate::fault::{Forgery, MessageView, Transport};
+use crate::fault::{Forgery, MessageVerdict, MessageView, Transport};
 use crate::host::Host;
 use crate::link::{Arrival, flip_bit};
 use crate::udp::{DATAGRAM_BYTES_MAX, Datagram};
@@ -188,9 +188,7 @@ impl Core {
     }
 
     /// A datagram leaves its host as the faults let it.
-    fn depart_judged(self: &Arc<Self>, mut flight: Flight, packet: &Packet) {
-        let view = MessageView { transport: Transport::Udp, packet };
-        let verdict = self.shared.faults.judge_message(&view);
+    fn depart_judged(self: &Arc<Self>, flight: Flight, verdict: MessageVerdict) {
         let (now, message, from_host) = (self.now(), flight.message, flight.from_host);
         for note in verdict.notes {
             self.shared.capture.note(now, None, note.because(message));
@@ -201,9 +199,6 @@ impl Core {
         if verdict.lost {
             self.end(message, Fate::Lost("fault"));
             return;
-        }
-        if let Some(bytes) = verdict.bytes {
-            flight.bytes = bytes;
         }
         if let Some(rule) = verdict.held {
             let core = Arc::downgrade(self);
@@ -287,15 +282,23 @@ impl UdpSocket {
         let core = &self.core;
         let (now, from_host) = (core.now(), self.host.id());
         let to_host = core.shared.topology().nearest(from_host, to.ip());
-        let packet = Packet {
+        let mut packet = Packet {
             room: self.host.room(),
             from_host: Some(from_host),
             to_host,
             from,
             to,
-            bytes: bytes.clone(),
+            bytes,
         };
-        let view = core.shared.faults.are_any().then(|| packet.clone());
+        let faults = &core.shared.faults;
+        let mut verdict = faults.are_any().then(|| {
+            faults.judge_message(&MessageView { transport: Transport::Udp, packet: &packet })
+        });
+        // The record is of the wire: what a fault put in the bytes' place.
+        if let Some(changed) = verdict.as_mut().and_then(|verdict| verdict.bytes.take()) {
+            packet.bytes = changed;
+        }
+        let bytes = packet.bytes.clone();
         let message = core.shared.capture.record(now, causes, What::Datagram(packet));
         let Some(to_host) = to_host else {
             core.end(message, Fate::Lost("no_host"));
@@ -312,16 +315,17 @@ impl UdpSocket {
             copy: Copies::First,
             leg: Leg::Held,
         };
-        match view {
+        match verdict {
             None => core.depart(flight),
-            Some(packet) => core.depart_judged(flight, &packet),
+            Some(verdict) => core.depart_judged(flight, verdict),
         }
         Ok(message)
     }
 
     fn source(&self, to: SocketAddr) -> io::Result<SocketAddr> {
         if !self.local.ip().is_unspecified() {
-            return Ok(self.local);
+            let same_family = self.local.is_ipv4() == to.is_ipv4();
+            return if same_family { Ok(self.local) } else { Err(other_family()) };
         }
         if to.ip().is_loopback() {
             return Ok(SocketAddr::new(to.ip(), self.local.port()));
@@ -352,6 +356,11 @@ impl UdpSocket {
     pub(crate) const fn local_addr(&self) -> SocketAddr {
         self.local
     }
+}
+
+/// As Linux: the address family is not that of the socket.
+pub(super) fn other_family() -> io::Error {
+    io::Error::from_raw_os_error(libc::EAFNOSUPPORT)
 }
 
 impl Drop for UdpSocket {

@@ -15,6 +15,7 @@ use super::Core;
 use super::connection::{
     CLIENT, Closing, Connection, End, Limits, Phase, Pipe, SERVER, TcpTable, Welcome, direction,
 };
+use super::datagram::other_family;
 use super::slab::Key;
 use crate::capture::{ConnectionChange, ConnectionId, HostId, Layer, Packet, What};
 use crate::host::Host;
@@ -82,6 +83,9 @@ impl Core {
         cause: Cause,
     ) -> io::Result<TcpStream> {
         let from = if to.ip().is_loopback() { to.ip() } else { from };
+        if from.is_ipv4() != to.is_ipv4() {
+            return Err(other_family());
+        }
         let nearest = self.shared.topology().nearest(host.id(), to.ip());
         let mut tcp = self.tcp();
         let local = tcp.ports.choose(host.identity(), SocketAddr::new(from, 0))?;

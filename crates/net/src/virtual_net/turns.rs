@@ -39,7 +39,7 @@ impl Core {
             self.shared.capture.end(self.now(), parcel.message, Fate::Delivered);
         }
         let pipe = &mut connection.pipes[from];
-        pipe.early.insert(parcel.offset, parcel);
+        pipe.keep_early(parcel);
         let mut finished = false;
         while let Some(next) = pipe.early.first_entry() {
             if *next.key() != pipe.arrived {

@@ -1,6 +1,6 @@
 //! The record as other programs read it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use capa7_net::export::{json_line, write_pcapng};
@@ -63,7 +63,7 @@ fn stored(net: &VirtualNetwork, name: &str) -> PathBuf {
     path
 }
 
-fn tshark(program: &PathBuf, file: &PathBuf, arguments: &[&str]) -> Vec<String> {
+fn tshark(program: &Path, file: &Path, arguments: &[&str]) -> Vec<String> {
     let out = Command::new(program)
         .args(["-r", file.to_str().unwrap()])
         .args(["-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE"])

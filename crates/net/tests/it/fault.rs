@@ -234,3 +234,36 @@ fn a_fault_reaches_the_chunks_of_a_stream() {
     })
     .unwrap();
 }
+
+#[test]
+fn a_chunk_that_a_fault_empties_leaves_a_stream_whole_around_it() {
+    let (net, one, two) = pair(1, &latency(5));
+    let rule = MessageRule {
+        text: "the middle is swallowed".to_owned(),
+        matcher: Matcher {
+            predicate: Some(Arc::new(|view| view.packet.bytes.starts_with(b"middle"))),
+            ..Matcher::default()
+        },
+        action: MessageAction::Replace(Arc::new(|_| Some(Bytes::new()))),
+    };
+    let late = MessageRule {
+        text: "the middle is late".to_owned(),
+        action: MessageAction::Delay(ms(50)),
+        ..rule.clone()
+    };
+    net.network().faults().add_message(late);
+    net.network().faults().add_message(rule);
+    net.run(async {
+        let listener = two.listen_tcp(at(2, 80)).unwrap();
+        let mut client = one.connect_tcp(at(2, 80), Cause::NONE).await.unwrap();
+        let mut server = listener.accept().await.unwrap();
+        for part in ["first ", "middle ", "last"] {
+            client.write_all(part.as_bytes()).await.unwrap();
+        }
+        client.shutdown().await.unwrap();
+        let mut got = String::new();
+        server.read_to_string(&mut got).await.unwrap();
+        assert_eq!(got, "first last");
+    })
+    .unwrap();
+}

@@ -75,6 +75,11 @@ fn a_connect_that_was_given_up_leaves_nothing_behind() {
     .unwrap();
 }
 
+/// Bytes that tell their place.
+fn pattern(size: usize) -> Vec<u8> {
+    (0..=250).cycle().take(size).collect()
+}
+
 /// Moves `size` bytes from one to two and returns the time from the first write
 /// to the last read.
 fn transfer(net: &VirtualNetwork, one: &Host, two: &Host, size: usize) -> Duration {
@@ -82,16 +87,14 @@ fn transfer(net: &VirtualNetwork, one: &Host, two: &Host, size: usize) -> Durati
         let (mut client, mut server) = connected(one, two).await;
         let start = one.now();
         let sender = one.spawn("sender", async move {
-            let bytes: Vec<u8> = (0..size).map(|place| (place % 251) as u8).collect();
-            client.write_all(&bytes).await.unwrap();
+            client.write_all(&pattern(size)).await.unwrap();
             client.shutdown().await.unwrap();
             client
         });
         let mut got = Vec::new();
         server.read_to_end(&mut got).await.unwrap();
         let took = two.now() - start;
-        assert_eq!(got.len(), size);
-        assert!(got.iter().enumerate().all(|(place, byte)| *byte == (place % 251) as u8));
+        assert!(got == pattern(size), "every byte in its place");
         drop(sender.await.unwrap());
         took
     })
