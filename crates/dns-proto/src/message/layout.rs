@@ -198,7 +198,7 @@ pub(crate) fn layout(rtype: RecordType) -> &'static [Part] {
             }
         }
         RecordType::SSHFP => {
-            const { &[part("algorithm", U8), part("fingerprint_type", U8), part("fingerprint", Hex)] }
+            const { &[part("algorithm", U8), part("hash_type", U8), part("fingerprint", Hex)] }
         }
         RecordType::CERT => {
             const {

@@ -283,7 +283,9 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_message_is_valid_and_within_its_limit(message in any_message(), limit in 400..900_usize) {
+    fn a_cut_message_is_valid_and_within_its_limit(
+        message in any_message(), limit in 400..900_usize
+    ) {
         let octets = message.write_within(limit).unwrap();
         prop_assert!(octets.len() <= limit);
         Message::parse(&octets).unwrap();

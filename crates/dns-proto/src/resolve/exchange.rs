@@ -79,7 +79,8 @@ impl Exchange {
         if from != self.server {
             return Err(IgnoreReason::WrongSource);
         }
-        let header = Header::parse(octets).map_err(|_| IgnoreReason::Unreadable)?;
+        // Too short to have an id: anybody could have sent it.
+        let header = Header::parse(octets).map_err(|_| IgnoreReason::WrongId)?;
         if header.id != self.id {
             return Err(IgnoreReason::WrongId);
         }

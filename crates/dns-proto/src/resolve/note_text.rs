@@ -148,7 +148,8 @@ impl ResolverNote {
                 format!("Lo que se sabía de {rtype} de {name} ha caducado.")
             }
             Self::Primed { servers, addresses, ttl_s } => format!(
-                "La raíz nombra {servers} servidores con {addresses} direcciones; se guarda {ttl_s} s."
+                "La raíz nombra {servers} servidores con {addresses} direcciones; se guarda \
+                 {ttl_s} s."
             ),
             Self::ChoseServer { zone, server, address, candidates, reason, .. } => format!(
                 "Elegido {server} ({address}) entre los {candidates} de {zone}: {}.",
@@ -158,13 +159,15 @@ impl ResolverNote {
                 format!("Se preguntó a {server} por {rtype} de {name}.")
             }
             Self::Asked { name, rtype, server, joined: true } => format!(
-                "Ya se está preguntando a {server} por {rtype} de {name}; su respuesta sirve a ambos."
+                "Ya se está preguntando a {server} por {rtype} de {name}; su respuesta sirve a \
+                 ambos."
             ),
             Self::LookingUpServer { server, zone } => {
                 format!("Antes hay que hallar la dirección de {server}, servidor de {zone}.")
             }
             Self::Referral { from, zone, servers, glue, ttl_s } => format!(
-                "{from} remite a {zone}: {} servidores, {glue} direcciones útiles; se guarda {ttl_s} s.",
+                "{from} remite a {zone}: {} servidores, {glue} direcciones útiles; se guarda \
+                 {ttl_s} s.",
                 servers.len()
             ),
             Self::Cached { name, rtype, ttl_s, .. } => {

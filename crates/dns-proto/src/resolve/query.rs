@@ -172,14 +172,20 @@ fn read_edns(octets: &[u8], at: usize) -> Option<Option<ClientEdns>> {
         counts.chunks(2).map(|pair| pair.iter().fold(0, |sum, o| sum << 8 | u32::from(*o))).sum();
     let mut edns = None;
     for _ in 0..records {
-        let name = reader.name().ok()?;
+        // The owner of an OPT record is the root, a single octet.
+        let is_root = octets.get(reader.at()) == Some(&0);
+        if is_root {
+            reader.take(1, "").ok()?;
+        } else {
+            reader.name().ok()?;
+        }
         let rtype = RecordType(reader.u16("").ok()?);
         let class = reader.u16("").ok()?;
         let [_, version, high, _] = reader.u32("").ok()?.to_be_bytes();
         let length = usize::from(reader.u16("").ok()?);
         let end = reader.at() + length;
         if rtype == RecordType::OPT {
-            if edns.is_some() || !name.is_root() {
+            if edns.is_some() || !is_root {
                 return None;
             }
             edns = Some(ClientEdns { payload_octets: class, version, dnssec_ok: high & 0x80 != 0 });

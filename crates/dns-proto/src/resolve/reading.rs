@@ -293,3 +293,6 @@ const SERVERS_PER_ZONE_MAX: usize = 26;
 const ADDRESSES_PER_SERVER_MAX: usize = 8;
 /// Records of one set that are used.
 const RECORDS_PER_SET_MAX: usize = 512;
+
+#[cfg(test)]
+mod tests;
