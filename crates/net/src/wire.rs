@@ -194,10 +194,10 @@ impl Wire {
         let interface = FIRST_PORT + 1 + host.id().0;
         self.mail.send(Command::Attach { host: host.id(), interface, done });
         ready.recv().map_err(io::Error::other).and_then(|told| told).map_err(refused)?;
-        core.mark_foreign(host.id());
         for address in host.addresses() {
             self.house.routes().add_route(&way_to(*address)).map_err(refused)?;
         }
+        core.mark_foreign(host.id());
         let fd = end.fd().try_clone_to_owned().map_err(refused)?;
         ends.insert(host.id(), end);
         Ok(fd)

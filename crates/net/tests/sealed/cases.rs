@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::daemon;
-use crate::lab::FAR;
+use crate::lab::{FAR, LIMIT_BPS};
 use crate::outside::{Lab, micros, myself};
 
 /// What a busy machine adds to a round trip.
@@ -27,6 +27,7 @@ pub(crate) const ALL: &[(&str, Case)] = &[
     ("nothing_leaves_the_lab", nothing_leaves_the_lab),
     ("faults_reach_the_messages_of_programs", faults_reach_the_messages_of_programs),
     ("faults_reach_the_connections_of_programs", faults_reach_the_connections_of_programs),
+    ("faults_of_every_kind_reach_programs", faults_of_every_kind_reach_programs),
     ("several_programs_are_one_host", several_programs_are_one_host),
     ("a_program_keeps_its_input_output_and_exit_code", streams_and_exit_code),
     ("what_keeps_a_program_out_is_told", what_keeps_a_program_out_is_told),
@@ -161,8 +162,9 @@ fn faults_reach_the_messages_of_programs() {
     lab.set_access("a.example", &json!({ "latency_ns": 20_000_000 }));
     lab.ask("break", &json!({ "how": "forge" }));
     assert_eq!(ask("who?"), "forged\n", "before the true answer");
-    let notes: Vec<_> = lab.events("note").iter().map(|e| e["note"]["kind"].clone()).collect();
-    assert_eq!(notes, ["fault", "fault", "fault"]);
+    let notes = lab.events("note");
+    let faults = notes.iter().filter(|event| event["note"]["kind"] == "fault");
+    assert_eq!(faults.count(), 3, "each is told");
 }
 
 fn faults_reach_the_connections_of_programs() {
@@ -176,6 +178,27 @@ fn faults_reach_the_connections_of_programs() {
     assert_eq!(ask("as usual"), "as usual\n");
     lab.ask("break", &json!({ "how": "replace" }));
     assert_eq!(ask("quiet"), "QUIET\n");
+}
+
+fn faults_of_every_kind_reach_programs() {
+    let lab = Lab::start();
+    let echo = "198.41.0.4:7";
+    let broken = |how: &str, words: &[&str]| {
+        lab.ask("break", &json!({ "how": how }));
+        lab.program("a.example", words)
+    };
+    assert_eq!(broken("duplicate", &["udp-count", echo]), "3\n");
+    let took = micros(&broken("delay", &["udp-round-trip", echo]));
+    assert!(took >= FAR, "a round trip of {took:?}");
+    assert_eq!(broken("silence", &["dial-briefly", echo]), "Err(TimedOut)\n");
+    let took = micros(&broken("slow_close", &["tcp-close", echo]));
+    assert!(took >= FAR, "a close after {took:?}");
+    // Both directions together carry half a second's worth, each a quarter.
+    let bytes = LIMIT_BPS / 4;
+    let took = micros(&broken("limit", &["tcp-bulk", echo, &bytes.to_string()]));
+    assert!(took >= Duration::from_millis(250), "{bytes} bytes in {took:?}");
+    assert_eq!(broken("hold", &["udp-ask", echo, "lost"]), "nothing\n");
+    assert_eq!(lab.ask("release", &json!({})), 1);
 }
 
 fn several_programs_are_one_host() {

@@ -35,6 +35,8 @@ const HOSTS: [(&str, &str, &str); 8] = [
     ("six.example", "2001:db8::6", "near"),
     ("seven.example", "2001:db8::7", "far"),
 ];
+/// Bytes per second of a connection whose rate is limited.
+pub(crate) const LIMIT_BPS: u64 = 50_000;
 /// What every name resolves to in this world.
 pub(crate) const EVERYTHING: [u8; 4] = [198, 41, 0, 4];
 
@@ -176,6 +178,11 @@ async fn answer(network: &Network, wire: &Wire, request: &Value) -> Result<Answe
             let host = known(network, text("host").unwrap_or_default())?;
             dial(&host, text("to").unwrap_or_default()).await
         }
+        "release" => {
+            let faults = network.faults();
+            let released: usize = faults.list().iter().map(|rule| faults.release(rule.id)).sum();
+            Ok(Answer::new(released.into()))
+        }
         "break" => {
             break_something(network, text("how").unwrap_or_default());
             Ok(Answer::default())
@@ -237,6 +244,12 @@ fn break_something(network: &Network, how: &str) {
             let bytes = Bytes::from_static(b"forged");
             vec![Forgery { from, to, bytes, after: Duration::from_millis(1) }]
         })))),
+        "duplicate" => faults.add_message(message(MessageAction::Duplicate(2))),
+        "delay" => faults.add_message(message(MessageAction::Delay(FAR))),
+        "hold" => faults.add_message(message(MessageAction::Hold)),
+        "silence" => faults.add_connection(connection(ConnectionAction::Silence)),
+        "limit" => faults.add_connection(connection(ConnectionAction::LimitRate(LIMIT_BPS))),
+        "slow_close" => faults.add_connection(connection(ConnectionAction::SlowClose(FAR))),
         "refuse" => faults.add_connection(connection(ConnectionAction::Refuse)),
         "reset" => faults.add_connection(connection(ConnectionAction::ResetAfter(4))),
         other => panic!("no fault {other:?}"),

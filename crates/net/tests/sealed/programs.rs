@@ -41,6 +41,22 @@ pub(crate) fn run(words: &[OsString]) {
                 Err(error) => println!("{:?}", error.kind()),
             }
         }
+        ["dial-briefly", to] => {
+            let outcome = TcpStream::connect_timeout(&to.parse().unwrap(), SILENCE);
+            println!("{:?}", outcome.map(|_| ()).map_err(|error| error.kind()));
+        }
+        ["udp-count", to] => println!("{}", udp_count(to)),
+        ["tcp-close", to] => {
+            let begin = Instant::now();
+            tcp_ask(to, "");
+            println!("{}", begin.elapsed().as_micros());
+        }
+        ["tcp-bulk", to, bytes] => {
+            let begin = Instant::now();
+            let text = "x".repeat(bytes.parse().unwrap());
+            assert_eq!(tcp_ask(to, &text), text);
+            println!("{}", begin.elapsed().as_micros());
+        }
         ["interfaces"] => interfaces(),
         other => panic!("no program {other:?}"),
     }
@@ -71,6 +87,15 @@ fn udp_ask(to: &str, bytes: &[u8]) -> String {
         Err(error) if error.kind() == ErrorKind::WouldBlock => "nothing".into(),
         Err(error) => format!("{:?}", error.kind()),
     }
+}
+
+/// How many answers one question gets.
+fn udp_count(to: &str) -> usize {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.connect(to).unwrap();
+    socket.set_read_timeout(Some(SILENCE)).unwrap();
+    socket.send(b"how many?").unwrap();
+    std::iter::from_fn(|| socket.recv(&mut [0; 64]).ok()).count()
 }
 
 /// Answers every connection with its bytes, one connection after the other.
