@@ -21,7 +21,7 @@ use super::bare;
 use super::front::{Front, Seat, lock};
 use super::in_flight::Sent;
 use crate::capture::{Fate, HostId, Packet, What};
-use crate::fault::{Forgery, MessageView, Transport};
+use crate::fault::{Forgery, MessageVerdict, MessageView, Transport};
 use crate::host::Host;
 use crate::link::flip_bit;
 use crate::udp::{DATAGRAM_BYTES_MAX, Datagram};
@@ -80,9 +80,16 @@ impl UdpSocket {
         let to_host = core.shared.topology().nearest(from_host, to.ip());
         let (room, from) = (self.host.room(), front.at);
         let from_host_known = Some(from_host);
-        let packet =
-            Packet { room, from_host: from_host_known, to_host, from, to, bytes: bytes.clone() };
-        let view = core.shared.faults.are_any().then(|| packet.clone());
+        let mut packet = Packet { room, from_host: from_host_known, to_host, from, to, bytes };
+        let faults = &core.shared.faults;
+        let mut verdict = faults.are_any().then(|| {
+            faults.judge_message(&MessageView { transport: Transport::Udp, packet: &packet })
+        });
+        // The record is of the wire: what a fault put in the bytes' place.
+        if let Some(changed) = verdict.as_mut().and_then(|verdict| verdict.bytes.take()) {
+            packet.bytes = changed;
+        }
+        let bytes = packet.bytes.clone();
         let message = core.capture().record(now, causes, What::Datagram(packet));
         let flight = Flight {
             core: Arc::clone(core),
@@ -96,9 +103,9 @@ impl UdpSocket {
             flipped_bit: None,
             is_copy: false,
         };
-        match view {
+        match verdict {
             None => flight.depart(),
-            Some(packet) => flight.depart_judged(&packet),
+            Some(verdict) => flight.depart_judged(verdict),
         }
         Ok(message)
     }
@@ -114,9 +121,7 @@ impl UdpSocket {
 
 impl Flight {
     /// Leaves the sender as the faults let it.
-    fn depart_judged(mut self, packet: &Packet) {
-        let view = MessageView { transport: Transport::Udp, packet };
-        let verdict = self.core.shared.faults.judge_message(&view);
+    fn depart_judged(self, verdict: MessageVerdict) {
         let now = self.core.now();
         for note in verdict.notes {
             self.core.capture().note(now, None, note.because(self.message));
@@ -126,9 +131,6 @@ impl Flight {
         }
         if verdict.lost {
             return self.end(Fate::Lost("fault"));
-        }
-        if let Some(bytes) = verdict.bytes {
-            self.bytes = bytes;
         }
         if let Some(rule) = verdict.held {
             let core = Arc::clone(&self.core);
