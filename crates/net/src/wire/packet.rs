@@ -20,6 +20,7 @@ const TYPE_IPV6: u16 = 0x86dd;
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
+const ICMPV6: u8 = 58;
 const IPV4_HEADER_BYTES: usize = 20;
 const IPV6_HEADER_BYTES: usize = 40;
 const UDP_HEADER_BYTES: usize = 8;
@@ -32,6 +33,12 @@ const UNREACHABLE: u8 = 3;
 /// Its codes: the host, or nobody listens at the port.
 const UNREACHABLE_HOST: u8 = 1;
 const UNREACHABLE_PORT: u8 = 3;
+/// The same in IPv6, type and both codes: RFC 4443 §3.1.
+const UNREACHABLE_V6: u8 = 1;
+const UNREACHABLE_HOST_V6: u8 = 3;
+const UNREACHABLE_PORT_V6: u8 = 4;
+/// An error makes no longer packet than every IPv6 link carries: RFC 4443 §2.4.
+const ERROR_BYTES_MAX_V6: usize = 1280;
 
 /// The flags of a TCP segment that open and end connections (RFC 9293 §3.1).
 pub(crate) mod flag {
@@ -131,6 +138,7 @@ impl View {
             Some(UDP) => udp(bytes),
             Some(TCP) => tcp(bytes),
             Some(ICMP) if from.is_ipv4() => port_unreachable(bytes),
+            Some(ICMPV6) if from.is_ipv6() => port_unreachable_v6(bytes),
             _ => None,
         };
         let (transport, header) = known.unwrap_or((Transport::Other, 0));
@@ -187,6 +195,22 @@ fn port_unreachable(bytes: &[u8]) -> Option<(Transport, usize)> {
     let to = Ipv4Addr::from(*refused.get(16..)?.first_chunk::<4>()?);
     let from = SocketAddr::new(from.into(), u16_at(ports, 0)?);
     let to = SocketAddr::new(to.into(), u16_at(ports, 2)?);
+    Some((Transport::PortUnreachable { from, to }, 0))
+}
+
+/// RFC 4443 §3.1: as much of the refused packet as fits follows.
+fn port_unreachable_v6(bytes: &[u8]) -> Option<(Transport, usize)> {
+    if bytes.get(..2)? != [UNREACHABLE_V6, UNREACHABLE_PORT_V6] {
+        return None;
+    }
+    let refused = bytes.get(ICMP_HEADER_BYTES..)?;
+    if *refused.get(6)? != UDP {
+        return None;
+    }
+    let from = Ipv6Addr::from(*refused.get(8..)?.first_chunk::<16>()?);
+    let to = Ipv6Addr::from(*refused.get(24..)?.first_chunk::<16>()?);
+    let from = SocketAddr::new(from.into(), u16_at(refused, IPV6_HEADER_BYTES)?);
+    let to = SocketAddr::new(to.into(), u16_at(refused, IPV6_HEADER_BYTES + 2)?);
     Some((Transport::PortUnreachable { from, to }, 0))
 }
 
@@ -256,18 +280,30 @@ pub(crate) fn reset(
 }
 
 /// What a router answers to a packet for a host that is not there (RFC 792,
-/// RFC 1812 §5.2.7.1), in that host's name, so that the sender knows which.
-/// None for IPv6, and never to an error (RFC 1122 §3.2.2).
+/// RFC 1812 §5.2.7.1, RFC 4443 §3.1), in that host's name, so that the sender
+/// knows which. Never to an error (RFC 1122 §3.2.2).
 pub(crate) fn host_unreachable(frame: &[u8], view: &View) -> Option<Vec<u8>> {
-    if !matches!(view.transport, Transport::Udp { .. } | Transport::Tcp(_)) || view.to.is_ipv6() {
+    if !matches!(view.transport, Transport::Udp { .. } | Transport::Tcp(_)) {
         return None;
     }
     let quoted = frame.get(ETHERNET_BYTES..view.payload.start)?;
-    let mut error = vec![UNREACHABLE, UNREACHABLE_HOST, 0, 0, 0, 0, 0, 0];
+    let (protocol, kind, code, sum) = match view.to {
+        IpAddr::V4(_) => (ICMP, UNREACHABLE, UNREACHABLE_HOST, 0),
+        IpAddr::V6(_) => {
+            let room = ERROR_BYTES_MAX_V6 - IPV6_HEADER_BYTES - ICMP_HEADER_BYTES;
+            if quoted.len() > room {
+                return None;
+            }
+            let length = ICMP_HEADER_BYTES + quoted.len();
+            let sum = pseudo_header(view.to, view.from, ICMPV6, length);
+            (ICMPV6, UNREACHABLE_V6, UNREACHABLE_HOST_V6, sum)
+        }
+    };
+    let mut error = vec![kind, code, 0, 0, 0, 0, 0, 0];
     error.extend_from_slice(quoted);
-    let sum = fold(words(&error));
+    let sum = fold(sum + words(&error));
     put(&mut error, 2..4, &sum.to_be_bytes());
-    ip_packet(view.to, view.from, ICMP, &error)
+    ip_packet(view.to, view.from, protocol, &error)
 }
 
 /// A frame without addresses around an IP packet.

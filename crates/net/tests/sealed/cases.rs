@@ -326,4 +326,10 @@ fn programs_speak_ip_version_6() {
     assert!(took >= 2 * FAR, "a round trip of {took:?}");
     let texts: Vec<_> = lab.events("datagram").iter().map(|e| e["text"].clone()).collect();
     assert_eq!(texts, ["hi", "hi", "ping", "ping"]);
+    let told = lab.program("six.example", &["udp-ask", "[2001:db8::7]:9", "anybody?"]);
+    assert_eq!(told, "ConnectionRefused\n");
+    let messages = lab.events("datagram");
+    assert_eq!(lab.fate(messages.last().unwrap()), json!({ "lost": "no_listener" }));
+    let told = lab.program("six.example", &["dial", "[2001:db8::dead]:80"]);
+    assert_eq!(told, "HostUnreachable\n");
 }

@@ -98,6 +98,24 @@ fn a_datagram_to_nowhere_is_answered_with_host_unreachable() {
 }
 
 #[test]
+fn ip_version_6_tells_the_same_errors() {
+    // Goal: RFC 4443 §3.1, whose checksum covers the pseudo header (§2.3).
+    let from: SocketAddr = "[2001:db8::1]:4000".parse().expect("an address");
+    let to: SocketAddr = "[2001:db8::2]:53".parse().expect("an address");
+    let frame = super::datagram(from, to, b"hello").expect("a datagram");
+    let view = View::parse(&frame).expect("a packet");
+    let mut answer = host_unreachable(&frame, &view).expect("an answer");
+    let seen = View::parse(&answer).expect("a packet");
+    assert_eq!((seen.from, seen.to), (view.to, view.from));
+    let error = answer.get(seen.payload.clone()).expect("within");
+    let pseudo = pseudo_header(seen.from, seen.to, ICMPV6, error.len());
+    assert_eq!(fold(pseudo + words(error)), 0);
+    put(&mut answer, seen.payload.start + 1..seen.payload.start + 2, &[UNREACHABLE_PORT_V6]);
+    let refused = View::parse(&answer).expect("a packet").transport;
+    assert_eq!(refused, Transport::PortUnreachable { from, to });
+}
+
+#[test]
 fn a_refused_port_names_the_datagram() {
     let frame = datagram(b"hello");
     let view = View::parse(&frame).expect("a packet");
