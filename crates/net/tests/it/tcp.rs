@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use capa7_net::capture::{ConnectionChange, What};
 use capa7_net::{Cause, Host, LinkConfig, TcpStream, Time, VirtualNetwork};
+use rand::{Rng, SeedableRng};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::house::{at, host_with, latency, ms, network, pair};
@@ -328,5 +329,69 @@ fn a_thousand_connections_at_once_leave_no_port_taken() {
             echo.await.unwrap();
         })
         .unwrap();
+    }
+}
+
+/// Moves random amounts in both directions at once over random links that are
+/// cut and mended meanwhile; returns the first failure.
+async fn rough(net: &VirtualNetwork, one: &Host, two: &Host) -> Result<(), String> {
+    let mut rng = one.rng();
+    let listener = two.listen_tcp(at(2, 80)).unwrap();
+    let client = one.connect_tcp(at(2, 80), Cause::NONE).await.map_err(|why| why.to_string())?;
+    let server = listener.accept().await.map_err(|why| why.to_string())?;
+    let sizes = [rng.random_range(1..300_000), rng.random_range(1..300_000)];
+    let mut tasks = Vec::new();
+    for (stream, host, [own, theirs]) in [(client, one, sizes), (server, two, [sizes[1], sizes[0]])]
+    {
+        let (mut read, mut write) = tokio::io::split(stream);
+        let mut pauses = host.rng();
+        let clock = host.clone();
+        tasks.push(host.spawn("writer", async move {
+            for part in pattern(own).chunks(pauses.random_range(1..40_000)) {
+                write.write_all(part).await.map_err(|why| why.to_string())?;
+                clock.sleep(Duration::from_micros(pauses.random_range(0..2000))).await;
+            }
+            write.shutdown().await.map_err(|why| why.to_string())
+        }));
+        tasks.push(host.spawn("reader", async move {
+            let mut got = Vec::new();
+            read.read_to_end(&mut got).await.map_err(|why| why.to_string())?;
+            if got == pattern(theirs) { Ok(()) } else { Err(format!("{} bytes", got.len())) }
+        }));
+    }
+    let whole = net.network().access(one.id()).unwrap();
+    for _ in 0..3 {
+        one.sleep(ms(rng.random_range(1..200))).await;
+        let cut = LinkConfig { cut: true, ..whole.up.clone() };
+        net.network().set_access(one.id(), cut, whole.down.clone()).unwrap();
+        one.sleep(ms(rng.random_range(1..200))).await;
+        net.network().set_access(one.id(), whole.up.clone(), whole.down.clone()).unwrap();
+    }
+    for task in tasks {
+        task.await.map_err(|why| why.to_string())??;
+    }
+    Ok(())
+}
+
+#[test]
+fn streams_are_exact_on_a_hundred_rough_networks() {
+    for seed in 0..100 {
+        let net = network(seed);
+        let mut rng = rand_chacha::ChaCha12Rng::seed_from_u64(seed);
+        let mut link = || LinkConfig {
+            rate_bps: [0, 100_000, 5_000_000][rng.random_range(0..3)],
+            latency_ns: rng.random_range(0..50_000_000),
+            jitter_ns: rng.random_range(0..20_000_000),
+            loss: rng.random_range(0.0..0.1),
+            duplicate: 0.1,
+            reorder: 0.1,
+            corrupt: rng.random_range(0.0..0.05),
+            queue_bytes: 10_000,
+            cut: false,
+        };
+        let one = host_with(&net, "one", 1, link(), link());
+        let two = host_with(&net, "two", 2, link(), link());
+        let end = net.run(rough(&net, &one, &two)).unwrap();
+        assert_eq!(end, Ok(()), "seed {seed}");
     }
 }
