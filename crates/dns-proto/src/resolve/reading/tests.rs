@@ -56,18 +56,21 @@ fn gist(reading: &Reading) -> String {
     }
 }
 
+/// AA, response code, answer section, authority section, and the meaning.
+type Case = (bool, Rcode, &'static [&'static str], &'static [&'static str], &'static str);
+
 #[test]
 fn every_kind_of_reply_has_its_meaning() {
     // Goal: RFC 1034 §5.3.3 step 4, RFC 2308 §2, RFC 6672 §3.2, RFC 6604 §3.
-    let a = "www.a.example A 192.0.2.7";
-    let alias = "www.a.example CNAME x.example";
-    let soa = "example SOA ns.example";
+    const A: &str = "www.a.example A 192.0.2.7";
+    const ALIAS: &str = "www.a.example CNAME x.example";
+    const SOA: &str = "example SOA ns.example";
     let (ok, no) = (Rcode::NOERROR, Rcode::NXDOMAIN);
-    let cases: [(bool, Rcode, &[&str], &[&str], &str); 20] = [
-        (true, ok, &[a], &[], "answer of 1 sets"),
-        (false, ok, &[a], &[], "lame"),
-        (true, ok, &[alias], &[], "alias of 1 sets to x.example."),
-        (true, ok, &[alias, "x.example A 192.0.2.7"], &[], "answer of 2 sets"),
+    let cases: [Case; 20] = [
+        (true, ok, &[A], &[], "answer of 1 sets"),
+        (false, ok, &[A], &[], "lame"),
+        (true, ok, &[ALIAS], &[], "alias of 1 sets to x.example."),
+        (true, ok, &[ALIAS, "x.example A 192.0.2.7"], &[], "answer of 2 sets"),
         (
             true,
             ok,
@@ -75,8 +78,8 @@ fn every_kind_of_reply_has_its_meaning() {
             &[],
             "alias of 1 sets to x.other.",
         ),
-        (true, no, &[alias], &[soa], "no name after 1: x.example."),
-        (true, ok, &[alias], &[soa], "no data after 1 at x.example."),
+        (true, no, &[ALIAS], &[SOA], "no name after 1: x.example."),
+        (true, ok, &[ALIAS], &[SOA], "no data after 1 at x.example."),
         (true, ok, &["a.example DNAME b.example"], &[], "alias of 2 sets to www.b.example."),
         (
             true,
@@ -85,10 +88,10 @@ fn every_kind_of_reply_has_its_meaning() {
             &[],
             "alias of 2 sets to www.b.example.",
         ),
-        (true, no, &[], &[soa], "no name after 0: www.a.example."),
+        (true, no, &[], &[SOA], "no name after 0: www.a.example."),
         (true, no, &[], &[], "no name after 0: www.a.example."),
         (false, no, &[], &[], "lame"),
-        (true, ok, &[], &[soa], "no data after 0 at www.a.example."),
+        (true, ok, &[], &[SOA], "no data after 0 at www.a.example."),
         (true, ok, &[], &[], "no data after 0 at www.a.example."),
         (true, ok, &[], &["other SOA ns.other"], "no data after 0 at www.a.example."),
         (false, ok, &[], &["a.example NS ns.b.example"], "referral to a.example."),

@@ -64,8 +64,12 @@ struct Grammar {
 }
 
 impl Grammar {
-    fn below(&mut self, end: u32) -> u32 {
+    fn below(&mut self, end: usize) -> usize {
         self.rng.borrow_mut().random_range(0..end)
+    }
+
+    fn octet(&mut self) -> u8 {
+        self.rng.borrow_mut().random()
     }
 
     fn one_of<'t>(&mut self, texts: &[&'t str]) -> &'t str {
@@ -109,7 +113,7 @@ impl Grammar {
 
     fn record(&mut self, near: &Name) -> Record {
         let owner = self.any_name(near);
-        let ttl = [0, 1, 60, 86_400, 0x7fff_ffff, u32::MAX][self.below(6) as usize];
+        let ttl = [0, 1, 60, 86_400, 0x7fff_ffff, u32::MAX][self.below(6)];
         let target = self.any_name(near);
         let (rtype, rdata) = match self.below(9) {
             0 | 1 => (RecordType::A, Rdata::a(self.address())),
@@ -118,7 +122,7 @@ impl Grammar {
             4 => (RecordType::DNAME, Rdata::name(&target)),
             5 => (RecordType::SOA, Rdata::soa(&soa(ttl))),
             6 => (RecordType::MX, Rdata::mx(1, &target)),
-            7 => (RecordType(65_280), Rdata::from_wire(&[self.below(256) as u8; 40])),
+            7 => (RecordType(65_280), Rdata::from_wire(&[self.octet(); 40])),
             // Data that is not of its type's form.
             _ => (RecordType::A, Rdata::from_wire(&[1, 2, 3])),
         };
@@ -132,7 +136,7 @@ impl Grammar {
         let mut reply = query.reply(Rcode::NOERROR);
         reply.header.aa = true;
         let target = self.any_name(&asked);
-        let ttl = self.below(4) * 30;
+        let ttl = [0, 30, 60, 90][self.below(4)];
         match self.below(6) {
             0 => {
                 let rdata = Rdata::a(self.address());
@@ -201,7 +205,7 @@ impl Grammar {
             }
         }
         match self.below(24) {
-            0 => reply.header.rcode = Rcode(self.below(24) as u16),
+            0 => reply.header.rcode = Rcode(u16::from(self.octet() % 24)),
             1 => reply.header.aa = !reply.header.aa,
             2 => reply.header.tc = true,
             3 => reply.header.id ^= 1 << self.below(16),
@@ -220,7 +224,7 @@ impl Grammar {
     }
 
     fn replies(&mut self, query: &Message, tcp: bool) -> Vec<Vec<u8>> {
-        let count = [0, 1, 1, 1, 1, 1, 1, 2, 3, 20][self.below(10) as usize];
+        let count = [0, 1, 1, 1, 1, 1, 1, 2, 3, 20][self.below(10)];
         let mut replies = Vec::new();
         for _ in 0..count {
             let limit = if tcp { 65_535 } else { 4096 };
@@ -228,19 +232,19 @@ impl Grammar {
             match self.below(12) {
                 0 => {
                     for _ in 0..=self.below(6) {
-                        let at = self.below(octets.len().max(1) as u32) as usize;
+                        let at = self.below(octets.len().max(1));
                         if let Some(octet) = octets.get_mut(at) {
-                            *octet = self.below(256) as u8;
+                            *octet = self.octet();
                         }
                     }
                 }
-                1 => octets.truncate(self.below(octets.len().max(1) as u32) as usize),
+                1 => octets.truncate(self.below(octets.len().max(1))),
                 2 => octets.extend_from_slice(b"more"),
                 3 => {
                     // The right id and question, then anything.
                     octets.truncate(12 + query.question().unwrap().name.wire_len() + 4);
                     for _ in 0..self.below(60) {
-                        octets.push(self.below(256) as u8);
+                        octets.push(self.octet());
                     }
                 }
                 _ => {}
@@ -294,7 +298,7 @@ fn check_cache(world: &World) {
 /// Asks until so many queries went out; gives how many clients were served.
 fn survive(config: ResolverConfig, seed: u64, exchanges: usize) -> usize {
     let time = config.budget.time;
-    let queries_max = config.budget.queries_max as usize;
+    let queries_max = usize::try_from(config.budget.queries_max).unwrap();
     let octets_max = 2 * config.cache.octets_max;
     let mut world = hostile_world(config, seed);
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 1);
