@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use capa7_dissect::{Cause, Causes};
-use capa7_dns_proto::message::{Edns, Message, ParseError, Question};
+use capa7_dns_proto::message::{Edns, EdnsOption, Message, ParseError, Question};
 use capa7_dns_proto::{Name, RecordType};
 use capa7_net::Host;
 use rand::Rng as _;
@@ -28,6 +28,8 @@ pub struct StubOptions {
     pub recursion_desired: bool,
     /// DO: whether signatures are wanted (RFC 3225).
     pub dnssec: bool,
+    /// Whether the server is asked which of its replicas it is (NSID, RFC 5001 §2.1).
+    pub nsid: bool,
     /// Octets that a reply by UDP may have; 0 asks without EDNS.
     pub payload_octets: u16,
     /// Ask by TCP from the start.
@@ -44,6 +46,7 @@ impl Default for StubOptions {
         Self {
             recursion_desired: true,
             dnssec: false,
+            nsid: false,
             payload_octets: 1_232,
             tcp: false,
             tries: 3,
@@ -157,10 +160,14 @@ impl StubClient {
     fn message(&self, id: u16, question: &Question) -> Message {
         let mut query = Message::query(id, question.clone());
         query.header.rd = self.options.recursion_desired;
-        if self.options.payload_octets > 0 || self.options.dnssec {
+        let StubOptions { payload_octets, dnssec, nsid, .. } = self.options;
+        if payload_octets > 0 || dnssec || nsid {
+            // RFC 5001 §2.1: the option in a query is empty.
+            let ask_which = nsid.then(|| EdnsOption::Nsid(Vec::new()));
             query.edns = Some(Edns {
-                payload_octets: self.options.payload_octets.max(512),
-                dnssec_ok: self.options.dnssec,
+                payload_octets: payload_octets.max(512),
+                dnssec_ok: dnssec,
+                options: ask_which.into_iter().collect(),
                 ..Edns::default()
             });
         }

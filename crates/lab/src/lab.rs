@@ -17,6 +17,7 @@ mod outcome;
 mod send;
 mod served;
 mod services;
+mod uppercase;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -45,6 +46,7 @@ struct Shared {
     hosts: HostTable,
     zones: Mutex<served::ServedZones>,
     resolvers: BTreeMap<String, Resolver>,
+    uppercase: uppercase::UppercaseServers,
     /// Servers run as long as they are held.
     _servers: services::Servers,
 }
@@ -99,12 +101,15 @@ impl Lab {
         }
         let mut zones = served::ServedZones::new(world)?;
         let (servers, resolvers) = services::start(world, &hosts, &mut zones)?;
+        let uppercase = uppercase::UppercaseServers::default();
+        uppercase.start_all(&world.hosts.iter().zip(&hosts).collect::<Vec<_>>())?;
         let shared = Shared {
             network: network.clone(),
             world: world.clone(),
             hosts: HostTable::of(world),
             zones: Mutex::new(zones),
             resolvers,
+            uppercase,
             _servers: servers,
         };
         Ok(Self { shared: Arc::new(shared) })

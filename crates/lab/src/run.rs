@@ -66,10 +66,10 @@ pub enum Deed {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The scenario is not well formed.
-    #[error("{0}")]
+    #[error(transparent)]
     Source(#[from] SourceError),
     /// The scenario asks for something that the world does not have.
-    #[error("{0}")]
+    #[error(transparent)]
     Lab(#[from] LabError),
     /// The scenario has no such deliberate fault.
     #[error("there is no sabotage `{name}` in {scenario}; there are {known}")]

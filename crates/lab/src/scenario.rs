@@ -24,7 +24,7 @@ use crate::text::{Bilingual, Language};
 use crate::world::{World, build};
 
 pub use file::{
-    Action, Delay, Fault, FilterText, Flush, Forge, LinkChange, Load, Query, RecordChange,
+    Action, Delay, Fault, FilterText, Flush, Forge, LinkChange, Load, Program, Query, RecordChange,
     Register, Reset, Rewrite, Run, Send, Which,
 };
 pub use narration::StepText;

@@ -129,12 +129,29 @@ pub(crate) fn values(name: &str, event: &EventView, hosts: &HostTable) -> Vec<St
         "reason" => event.reason.iter().cloned().collect(),
         "kind" => event.kind.iter().cloned().collect(),
         "fate" => event.fate.iter().cloned().collect(),
+        "source" => event.from_addr.iter().map(ToString::to_string).collect(),
+        "destination" => event.to_addr.iter().map(ToString::to_string).collect(),
         "transport" => event.transport.iter().map(|&name| name.to_owned()).collect(),
-        _ => {
-            let fields = event.fields.values(name).map(str::to_owned);
-            fields.chain(event.data.get(name).map(plain)).collect()
+        _ if name.starts_with('#') => {
+            let counted = name.trim_start_matches('#');
+            vec![event.fields.values(counted).count().to_string()]
         }
+        _ => match place(name) {
+            Some((field, place)) => {
+                event.fields.values(field).nth(place).map(str::to_owned).into_iter().collect()
+            }
+            None => {
+                let fields = event.fields.values(name).map(str::to_owned);
+                fields.chain(event.data.get(name).map(plain)).collect()
+            }
+        },
     }
+}
+
+/// `answer.address#2` is the second address of the answer.
+fn place(name: &str) -> Option<(&str, usize)> {
+    let (field, place) = name.split_once('#')?;
+    Some((field, place.parse::<usize>().ok()?.checked_sub(1)?))
 }
 
 fn seconds(nanos: u64) -> String {

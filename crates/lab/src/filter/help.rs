@@ -20,7 +20,7 @@ pub fn help() -> Vec<HelpLine> {
         .collect()
 }
 
-const LINES: [(&str, &str, &str); 18] = [
+const LINES: [(&str, &str, &str); 21] = [
     ("dns", "everything of one room: dns, sockets, lab", "todo lo de una sala: dns, sockets, lab"),
     (
         "message",
@@ -68,6 +68,13 @@ const LINES: [(&str, &str, &str); 18] = [
         "ttl<=60",
         "a number is compared: < <= > >=; durations such as 2m too",
         "se compara un número: < <= > >=; también duraciones como 2m",
+    ),
+    ("#answer==3", "how often a field is there", "cuántas veces está un campo"),
+    ("answer.address#1==10.0.0.1", "the first of several fields", "el primero de varios campos"),
+    (
+        "source==10.0.0.1:53",
+        "the address and port of the sender; destination of the receiver",
+        "la dirección y el puerto de quien envía; destination, los de quien recibe",
     ),
     (
         "answer.ttl>0",

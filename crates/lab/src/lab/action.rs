@@ -23,6 +23,8 @@ impl Lab {
             Action::Query(query) => self.query(query).await?,
             Action::Load(load) => self.load(load).await?,
             Action::Send(send) => self.send(send).await?,
+            Action::Start(program) => self.start_program(program)?,
+            Action::Stop(program) => self.stop_program(program)?,
             Action::Flush(flush) => self.flush(flush).await?,
             Action::Record(change) => self.change_records(change)?,
             Action::Register(register) => self.register(register)?,
@@ -50,6 +52,7 @@ impl Lab {
         let options = StubOptions {
             recursion_desired: query.recursion,
             tcp: query.tcp,
+            nsid: query.nsid,
             payload_octets: query.payload.unwrap_or(base.payload_octets),
             tries: query.tries.unwrap_or(base.tries),
             ..base
@@ -170,18 +173,22 @@ impl Lab {
         let serves = |host: &&WorldHost| {
             host.services.zones.iter().any(|zone| Name::parse(zone).is_ok_and(|z| z == *origin))
         };
-        let server = self.world().hosts.iter().find(serves);
-        let server = server.ok_or_else(|| LabError::NoZone(origin.to_string()))?;
+        let servers: Vec<&WorldHost> = self.world().hosts.iter().filter(serves).collect();
+        let server = servers.first().ok_or_else(|| LabError::NoZone(origin.to_string()))?;
         let (_, host) = self.host(&server.name)?;
         let event = self.note_action(&host, text);
         let outcome = match self.zones().change(origin, edit) {
             Ok(()) => Outcome::Done,
-            Err(error) => Outcome::failed(error),
+            Err(error) => return Ok((event, Outcome::failed(error))),
         };
-        let note = Note::new(Room::Dns, "zone_changed", format!("the zone {origin} has changed"))
-            .with("zone", origin.to_string())
-            .because(event);
-        host.in_room(Room::Dns).note(note);
+        // Each server that holds the zone has to be given the change.
+        for server in servers {
+            let note =
+                Note::new(Room::Dns, "zone_changed", format!("the zone {origin} has changed"))
+                    .with("zone", origin.to_string())
+                    .because(event);
+            self.host(&server.name)?.1.in_room(Room::Dns).note(note);
+        }
         Ok((event, outcome))
     }
 

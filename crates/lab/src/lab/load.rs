@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use capa7_dissect::{Cause, Room};
 use capa7_dns::{StubClient, StubOptions};
 use capa7_dns_proto::{Name, Rcode};
-use rand::Rng as _;
 
 use super::{Lab, LabError, LoadResult, Outcome};
 use crate::scenario::Load;
@@ -47,7 +46,7 @@ impl Lab {
         let text = format!("{} queries from {} hosts", load.count, stubs.len());
         let event = self.note_action(&clock, text);
         let shares = shares(names.len(), load.skew);
-        let mut rng = clock.rng();
+        let start = point_of(self.network().seed());
         let tally = Arc::new(Tally::default());
         let mut tasks = Vec::new();
         let begin = clock.now();
@@ -55,7 +54,8 @@ impl Lab {
             clock.sleep_until(begin + load.every.0 * number).await;
             let turn = usize::try_from(number).unwrap_or(0) % stubs.len();
             let Some((host, stub)) = stubs.get(turn).cloned() else { break };
-            let Some(name) = pick(&names, &shares, rng.random()).cloned() else { break };
+            let point = (start + f64::from(number) * TURN).fract();
+            let Some(name) = pick(&names, &shares, point).cloned() else { break };
             let (tally, record_type) = (Arc::clone(&tally), load.record_type);
             tasks.push(host.clone().spawn("load", async move {
                 let begin = host.now();
@@ -101,6 +101,17 @@ fn pick<'a>(names: &'a [Name], shares: &[f64], point: f64) -> Option<&'a Name> {
     let at = point * shares.last()?;
     names.get(shares.partition_point(|share| *share <= at).min(names.len() - 1))
 }
+
+/// Where the names of a run begin, between 0 and 1.
+fn point_of(seed: u64) -> f64 {
+    let low = u32::try_from(seed % u64::from(u32::MAX)).unwrap_or(0);
+    (f64::from(low) * TURN).fract()
+}
+
+/// The golden section: its multiples fill the space between 0 and 1 evenly, so
+/// that each name has its share, and two loads with one list of names ask the
+/// same questions in the same order.
+const TURN: f64 = 0.618_033_988_749_894_9;
 
 #[cfg(test)]
 mod tests {

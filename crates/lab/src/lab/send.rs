@@ -2,11 +2,12 @@
 //! it (course K1, K2).
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use capa7_dissect::{Cause, Room};
 use capa7_net::Host;
+use capa7_sockets::{tcp_client, udp_client};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::action::called;
@@ -19,11 +20,7 @@ impl Lab {
     pub(super) async fn send(&self, send: &Send) -> Result<(Cause, Outcome), LabError> {
         let (described, host) = self.host(send.from.get_ref())?;
         let bytes = bytes_of(send)?;
-        let over = match send.over {
-            SocketService::Udp => "UDP",
-            SocketService::Tcp => "TCP",
-        };
-        let server = send.to.get_ref();
+        let (server, over) = (send.to.get_ref(), send.over.name());
         let who = called(described);
         let text = format!("{who} sends {} bytes to {server} over {over}", bytes.len());
         let event = self.note_action(&host, text);
@@ -33,20 +30,25 @@ impl Lab {
         };
         let at = SocketAddr::new(address, send.port);
         let patience = send.patience.map_or(PATIENCE, |span| span.0);
-        let host = host.in_room(Room::Sockets);
-        let exchange = async {
-            match send.over {
-                SocketService::Udp => by_datagram(&host, at, bytes, cause).await,
-                SocketService::Tcp => by_stream(&host, at, bytes, cause).await,
+        let reply = match send.over {
+            SocketService::Tcp if !send.parts.is_empty() => {
+                in_parts(&host, at, &parts_of(send), patience, cause).await
+            }
+            SocketService::Tcp => {
+                let asked = tcp_client::ask(&host, at, &bytes, patience, cause).await;
+                asked.map_err(|error| error.to_string())
+            }
+            SocketService::Udp => {
+                let asked = udp_client::ask(&host, at, &bytes, patience, cause).await;
+                asked.map_err(|error| error.to_string())
             }
         };
-        let outcome = match host.timeout(patience, exchange).await {
-            Ok(Ok(reply)) => Outcome::Text {
+        let outcome = match reply {
+            Ok(reply) => Outcome::Text {
                 text: String::from_utf8_lossy(&reply).into_owned(),
                 bytes: reply.len(),
             },
-            Ok(Err(error)) => Outcome::failed(error),
-            Err(_) => Outcome::failed(format!("no reply from {at} within {patience:?}")),
+            Err(problem) => Outcome::failed(problem),
         };
         Ok((event, outcome))
     }
@@ -59,59 +61,48 @@ fn bytes_of(send: &Send) -> Result<Vec<u8>, LabError> {
     });
     let hex = send.hex.as_ref().and_then(|text| bytes_of_hex(text.get_ref()));
     let text = send.text.as_ref().map(|text| text.clone().into_bytes());
-    let what = text.or(hex).or(letters);
-    what.ok_or_else(|| LabError::Bad("say what is sent with one of: text, hex, letters".to_owned()))
+    let parts = (!send.parts.is_empty()).then(|| parts_of(send).concat());
+    let what = text.or(hex).or(letters).or(parts);
+    what.ok_or_else(|| LabError::Bad("say what is sent".to_owned()))
 }
 
-async fn by_datagram(
-    host: &Host,
-    to: SocketAddr,
-    bytes: Vec<u8>,
-    cause: Cause,
-) -> io::Result<Vec<u8>> {
-    let socket = host.bind_udp(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0))?;
-    socket.send_to(bytes, to, cause).await?;
-    loop {
-        let reply = socket.recv_from().await?;
-        if reply.from == to {
-            return Ok(reply.bytes.to_vec());
-        }
-    }
+fn parts_of(send: &Send) -> Vec<Vec<u8>> {
+    send.parts.iter().filter_map(|part| bytes_of_hex(part.get_ref())).collect()
 }
 
-/// Sends everything, says that it was everything, and reads to the end: the
-/// server answers while it reads, so both go on at once.
-async fn by_stream(
+/// Talks as the lecture's client does: it sends, it waits for what comes back,
+/// and the connection stays open until all parts are said (course K2).
+async fn in_parts(
     host: &Host,
     to: SocketAddr,
-    bytes: Vec<u8>,
+    parts: &[Vec<u8>],
+    patience: Duration,
     cause: Cause,
-) -> io::Result<Vec<u8>> {
-    let mut stream = host.connect_tcp(to, cause).await.map_err(|error| match error.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            io::Error::new(error.kind(), format!("{to} refused: is its server running?"))
+) -> Result<Vec<u8>, String> {
+    let talk = async {
+        let mut stream = host.in_room(Room::Sockets).connect_tcp(to, cause).await?;
+        stream.set_write_cause(cause);
+        let (mut reply, mut buffer) = (Vec::new(), vec![0; READ_BYTES]);
+        for part in parts {
+            stream.write_all(part).await?;
+            let length = stream.read(&mut buffer).await?;
+            reply.extend_from_slice(buffer.get(..length).unwrap_or_default());
         }
-        _ => error,
-    })?;
-    stream.set_write_cause(cause);
-    let (mut reader, mut writer) = tokio::io::split(stream);
-    let write = async {
-        writer.write_all(&bytes).await?;
-        writer.shutdown().await
-    };
-    let read = async {
-        let mut reply = Vec::new();
-        (&mut reader).take(REPLY_BYTES_MAX).read_to_end(&mut reply).await?;
+        stream.shutdown().await?;
+        stream.take(REPLY_BYTES_MAX).read_to_end(&mut reply).await?;
         Ok::<_, io::Error>(reply)
     };
-    let (written, reply) = futures_util::future::join(write, read).await;
-    written?;
-    reply
+    match host.timeout(patience, talk).await {
+        Ok(reply) => reply.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no reply from {to} within {patience:?}")),
+    }
 }
 
 /// How long a program waits that is told nothing else.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest sentence that an action makes.
 const SENTENCE_BYTES_MAX: usize = 16 << 20;
+/// What is read at once.
+const READ_BYTES: usize = 16 * 1024;
 /// Upper case may be longer than lower case, but not by much.
 const REPLY_BYTES_MAX: u64 = 64 << 20;

@@ -7,7 +7,8 @@ use super::measure::{Figures, shown};
 use crate::filter::Filter;
 use crate::lab::Outcome;
 use crate::scenario::file::{
-    AnswerClaim, CacheClaim, CheckFile, Claim, Counted, Every, FilterText, MeasureClaim, ZoneClaim,
+    AnswerClaim, CacheClaim, CheckFile, Claim, Counted, Every, FilterText, MeasureClaim, Same,
+    ZoneClaim,
 };
 use crate::story::{EventType, EventView};
 
@@ -32,6 +33,7 @@ pub(super) fn check(file: &CheckFile, log: &Log<'_>, figures: &Figures) -> Check
         Claim::Count(counted) => events.count(counted),
         Claim::None(of) => events.none(of),
         Claim::Every(every) => events.every(every),
+        Claim::Same(same) => events.same(same),
         Claim::Answer(claim) => answer(claim, log),
         Claim::Cache(claim) => cache(claim, snapshot),
         Claim::Zone(claim) => zone(claim, snapshot),
@@ -167,6 +169,34 @@ impl<'a> Scoped<'a> {
                 (all, 0) => format!("{all}/{all}"),
                 (all, wrong) => format!("{}/{all}: ✗ {}", all - wrong, self.lines(&others)),
             },
+            events: if others.is_empty() { ids(&found) } else { ids(&others) },
+        }
+    }
+}
+
+impl Scoped<'_> {
+    /// A field is in every event as in the event that caused it.
+    fn same(&self, same: &Same) -> Verdict {
+        let found = self.passing(&same.of.0);
+        let value = |event: &EventView| event.fields.first(&same.field).map(str::to_owned);
+        let first = self.log.events.first().map_or(0, |event| event.id);
+        let cause = |event: &EventView| {
+            let place = usize::try_from(event.cause.checked_sub(first)?).ok()?;
+            self.log.events.get(place)
+        };
+        let agrees = |event: &EventView| {
+            value(event).is_some() && cause(event).and_then(value) == value(event)
+        };
+        let others: Vec<&EventView> =
+            found.iter().filter(|event| !agrees(event)).copied().collect();
+        let pairs = found.iter().take(LINES_MAX).map(|event| {
+            let before = cause(event).and_then(value).unwrap_or_else(|| "∅".to_owned());
+            format!("{before} → {}", value(event).unwrap_or_else(|| "∅".to_owned()))
+        });
+        Verdict {
+            holds: others.is_empty() && !found.is_empty(),
+            expected: format!("{}: {} = {}", same.of.0.text(), same.field, same.field),
+            seen: pairs.collect::<Vec<_>>().join("; "),
             events: if others.is_empty() { ids(&found) } else { ids(&others) },
         }
     }

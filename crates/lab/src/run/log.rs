@@ -1,6 +1,8 @@
 //! What happened in a run, as its checks and figures see it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use capa7_dissect::Cause;
 
@@ -99,6 +101,27 @@ impl<'a> Log<'a> {
         let start = place.and_then(|place| self.steps.get(place)).map_or(0, |run| run.first_event);
         let end = place.and_then(|place| self.steps.get(place + 1));
         start..end.map_or(u64::MAX, |run| run.first_event)
+    }
+
+    /// Seconds from each message to the arrival of the next one back between
+    /// the same two sockets that has its id, where messages have one; messages
+    /// without a reply are left out.
+    pub(super) fn waits(&self, asked: &[&EventView]) -> Vec<f64> {
+        let mut ways: BTreeMap<(SocketAddr, SocketAddr), Vec<&EventView>> = BTreeMap::new();
+        for event in self.events.iter().filter(|event| event.event_type == EventType::Message) {
+            if let (Some(from), Some(to)) = (event.from_addr, event.to_addr) {
+                ways.entry((from, to)).or_default().push(event);
+            }
+        }
+        let wait = |event: &&EventView| {
+            let back = ways.get(&(event.to_addr?, event.from_addr?))?;
+            let answers = |reply: &&&EventView| {
+                reply.id > event.id && reply.fields.first("id") == event.fields.first("id")
+            };
+            let there = back.iter().find(answers)?.fate_at?;
+            Some(Duration::from_nanos(there.saturating_sub(event.at)).as_secs_f64())
+        };
+        asked.iter().filter_map(wait).collect()
     }
 
     /// What the actions of a step gave.

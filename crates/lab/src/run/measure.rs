@@ -1,5 +1,7 @@
 //! The figures of a run.
 
+use std::collections::BTreeMap;
+
 use capa7_dns_proto::Name;
 use indexmap::IndexMap;
 
@@ -8,8 +10,8 @@ use super::cost;
 use super::log::Log;
 use crate::filter::Filter;
 use crate::lab::Outcome;
-use crate::scenario::file::{MeasureFile, MeasureValue, OfField};
-use crate::story::EventView;
+use crate::scenario::file::{MeasureFile, MeasureValue, Most, OfField};
+use crate::story::{EventView, HostTable};
 use crate::world::World;
 
 /// Figures by identifier, in the scenario's order.
@@ -87,6 +89,16 @@ impl Figures {
                 texts.dedup();
                 Some(number(texts.len()))
             }
+            MeasureValue::Most(most) => most_common(most, &passing(&most.of.0), log.hosts),
+            MeasureValue::MeanWait(of) => {
+                let waits = log.waits(&passing(&of.0));
+                (!waits.is_empty()).then(|| waits.iter().sum::<f64>() / number(waits.len()))
+            }
+            MeasureValue::MaxWait(of) => log.waits(&passing(&of.0)).into_iter().reduce(f64::max),
+            MeasureValue::Number(value) => Some(*value),
+            MeasureValue::Product([a, b]) => {
+                Some(self.value(a.get_ref())? * self.value(b.get_ref())?)
+            }
             MeasureValue::Ratio([a, b]) => {
                 Some(self.value(a.get_ref())? / self.value(b.get_ref())?)
             }
@@ -133,16 +145,35 @@ fn answered(log: &Log<'_>, step: &str) -> Option<f64> {
     (asked > 0).then(|| answered as f64 / asked as f64)
 }
 
+/// Of the groups of events with one value in a field, the largest.
+fn most_common(most: &Most, events: &[&EventView], hosts: &HostTable) -> Option<f64> {
+    let mut sums: BTreeMap<String, f64> = BTreeMap::new();
+    for event in events {
+        let counts = match &most.sum {
+            Some(field) => value(field, event).unwrap_or(0.0),
+            None => 1.0,
+        };
+        for text in crate::filter::values_of(&most.field, event, hosts) {
+            *sums.entry(text).or_default() += counts;
+        }
+    }
+    sums.into_values().reduce(f64::max)
+}
+
 fn values(of: &OfField, events: &[&EventView]) -> Vec<f64> {
-    let field = |event: &&EventView| match of.field.as_str() {
+    events.iter().filter_map(|event| value(&of.field, event)).collect()
+}
+
+/// The number that a field of an event is.
+fn value(field: &str, event: &EventView) -> Option<f64> {
+    match field {
         "size" => Some(number(event.size)),
         "travel" => event.fate_at.map(|at| seconds(at.saturating_sub(event.at))),
         name => {
             let fact = event.data.get(name).and_then(serde_json::Value::as_f64);
             fact.or_else(|| event.fields.first(name)?.parse().ok())
         }
-    };
-    events.iter().filter_map(field).collect()
+    }
 }
 
 /// When a message was there; anything else when it was.

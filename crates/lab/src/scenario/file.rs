@@ -97,6 +97,10 @@ pub enum Action {
     Load(Load),
     /// Say something to an uppercase server.
     Send(Send),
+    /// Start an uppercase server on a host.
+    Start(Program),
+    /// End one.
+    Stop(Program),
     /// Forget what a resolver knows.
     Flush(Flush),
     /// Change records of a zone.
@@ -136,6 +140,9 @@ pub struct Query {
     pub payload: Option<u16>,
     /// Datagrams sent before giving up.
     pub tries: Option<u32>,
+    /// Asks the server which of its replicas it is (NSID, RFC 5001).
+    #[serde(default)]
+    pub nsid: bool,
 }
 
 /// Many queries.
@@ -144,7 +151,7 @@ pub struct Query {
 pub struct Load {
     /// Who asks, in turn: hosts, people, sites or tiers.
     pub from: Vec<Spanned<String>>,
-    /// The names asked for, drawn at random.
+    /// The names asked for, each as often as its share, well mixed.
     pub names: Vec<Spanned<String>>,
     /// The type asked for.
     #[serde(rename = "type", default = "type_a", deserialize_with = "record_type")]
@@ -182,8 +189,26 @@ pub struct Send {
     pub hex: Option<Spanned<String>>,
     /// So many letters `a`, for large messages.
     pub letters: Option<Size>,
+    /// Bytes in hexadecimal, in parts (TCP): each is sent once the reply to the
+    /// one before was read, and only after the last the client says that it is
+    /// done.
+    #[serde(default)]
+    pub parts: Vec<Spanned<String>>,
     /// How long to wait for the reply.
     pub patience: Option<Span>,
+}
+
+/// An uppercase server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// The host that it runs on.
+    pub host: Spanned<String>,
+    /// Over what.
+    pub over: crate::world::SocketService,
+    /// Its port.
+    #[serde(default = "uppercase_port")]
+    pub port: u16,
 }
 
 /// A resolver forgets.
@@ -380,10 +405,21 @@ pub(crate) enum MeasureValue {
     Max(OfField),
     /// How many different values a field has.
     Distinct(OfField),
+    /// Of the values of a field, the one that most events have: how many.
+    Most(Most),
+    /// Mean seconds from a query to its reply; what was not answered does not
+    /// count.
+    MeanWait(FilterText),
+    /// Longest time from a query to its reply.
+    MaxWait(FilterText),
+    /// A number of the lecture.
+    Number(f64),
     /// One figure over another.
     Ratio([Spanned<String>; 2]),
     /// One figure less another.
     Difference([Spanned<String>; 2]),
+    /// One figure times another.
+    Product([Spanned<String>; 2]),
     /// One figure times a number.
     Times(Scaled),
     /// Nanoseconds of processor time that one query costs, measured on this
@@ -413,6 +449,16 @@ pub(crate) struct Share {
 pub(crate) struct OfField {
     pub(crate) of: FilterText,
     pub(crate) field: String,
+}
+
+/// The events that agree in a field.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Most {
+    pub(crate) of: FilterText,
+    pub(crate) field: String,
+    /// Instead of how many: the sum of this field over them.
+    pub(crate) sum: Option<String>,
 }
 
 /// A figure times a number.
@@ -467,6 +513,9 @@ pub(crate) enum Claim {
     None(FilterText),
     /// Every event that passes `of` also passes `is`, and there is one.
     Every(Every),
+    /// Every event that passes has the same value in a field as the event
+    /// because of which it happened.
+    Same(Same),
     /// The action of a step was answered so.
     Answer(AnswerClaim),
     /// A resolver knows this when the step `at` ends.
@@ -493,6 +542,14 @@ pub(crate) struct Counted {
 pub(crate) struct Every {
     pub(crate) of: FilterText,
     pub(crate) is: FilterText,
+}
+
+/// A field that is as in the cause.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Same {
+    pub(crate) of: FilterText,
+    pub(crate) field: String,
 }
 
 /// The result of an action.
@@ -622,7 +679,7 @@ const fn one() -> u32 {
 
 /// The port of the lecture's programs (course K1).
 const fn uppercase_port() -> u16 {
-    12_000
+    capa7_sockets::PORT
 }
 
 /// The bytes that a text in hexadecimal stands for; spaces may part them.

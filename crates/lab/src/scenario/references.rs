@@ -7,8 +7,8 @@ use toml::Spanned;
 
 use super::file::{Action, Claim, Fault, Load, MeasureValue, ScenarioFile, Send};
 use crate::source::SourceError;
-use crate::world::World;
 use crate::world::build::Place;
+use crate::world::{SocketService, World};
 
 /// Looks every reference up.
 pub(super) fn check(
@@ -63,7 +63,9 @@ fn check_claims(names: &Names<'_>, file: &ScenarioFile) -> Result<(), SourceErro
         names.optional_step(measure.because_of.as_ref())?;
         match &measure.value {
             MeasureValue::Took(step) | MeasureValue::Answered(step) => names.step(step)?,
-            MeasureValue::Ratio(two) | MeasureValue::Difference(two) => {
+            MeasureValue::Ratio(two)
+            | MeasureValue::Difference(two)
+            | MeasureValue::Product(two) => {
                 two.iter().try_for_each(|id| names.earlier_measure(file, &measure.id, id))?;
             }
             MeasureValue::Times(scaled) => {
@@ -76,7 +78,11 @@ fn check_claims(names: &Names<'_>, file: &ScenarioFile) -> Result<(), SourceErro
             | MeasureValue::Sum(_)
             | MeasureValue::Mean(_)
             | MeasureValue::Max(_)
-            | MeasureValue::Distinct(_) => {}
+            | MeasureValue::Distinct(_)
+            | MeasureValue::Most(_)
+            | MeasureValue::MeanWait(_)
+            | MeasureValue::MaxWait(_)
+            | MeasureValue::Number(_) => {}
         }
     }
     for check in &file.check {
@@ -100,7 +106,8 @@ fn check_claims(names: &Names<'_>, file: &ScenarioFile) -> Result<(), SourceErro
             | Claim::Exactly(_)
             | Claim::Count(_)
             | Claim::None(_)
-            | Claim::Every(_) => {}
+            | Claim::Every(_)
+            | Claim::Same(_) => {}
         }
     }
     Ok(())
@@ -210,6 +217,7 @@ impl Names<'_> {
             }
             Action::Load(load) => self.load(load),
             Action::Send(send) => self.send(send),
+            Action::Start(program) | Action::Stop(program) => self.host(&program.host),
             Action::Flush(flush) => {
                 self.resolver(&flush.resolver)?;
                 flush.name.as_ref().map_or(Ok(()), |name| self.name(name))
@@ -254,14 +262,16 @@ impl Names<'_> {
 
     fn send(&self, send: &Send) -> Result<(), SourceError> {
         self.host(&send.from)?;
-        let given = [send.text.is_some(), send.hex.is_some(), send.letters.is_some()]
-            .iter()
-            .filter(|g| **g)
-            .count();
-        if given != 1 {
-            let problem = "say what is sent with one of: text, hex, letters";
+        let parts = !send.parts.is_empty();
+        let given = [send.text.is_some(), send.hex.is_some(), send.letters.is_some(), parts];
+        if given.iter().filter(|given| **given).count() != 1 {
+            let problem = "say what is sent with one of: text, hex, letters, parts";
             return Err(self.place.error(&send.from.span(), problem));
         }
+        if parts && send.over != SocketService::Tcp {
+            return Err(self.place.error(&send.from.span(), "parts are sent over tcp"));
+        }
+        send.parts.iter().try_for_each(|part| self.hex(Some(part)))?;
         self.hex(send.hex.as_ref())
     }
 
