@@ -1,0 +1,5 @@
+//! Claims about whole runs.
+
+mod determinism;
+mod sabotage;
+mod scenario_errors;
