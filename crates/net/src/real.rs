@@ -155,11 +155,12 @@ impl Network {
         }
     }
 
-    /// Ends the detached tasks of a real network. What is on its way is lost
-    /// when the last handle goes.
+    /// Ends the detached tasks of a real network and drops the messages that
+    /// faults hold. What is on its way is lost when the last handle goes.
     pub fn end_tasks(&self) {
         if let Engine::Real(core) = self.engine() {
             core.detached.abort_all();
+            self.shared.faults.abandon();
         }
     }
 }

@@ -18,7 +18,7 @@ use tokio::net;
 
 use super::Core;
 use super::bare;
-use super::front::{Front, Seat, lock};
+use super::front::{DATAGRAM_OVERHEAD, Front, Seat, lock};
 use super::in_flight::Sent;
 use crate::capture::{Fate, HostId, Packet, What};
 use crate::fault::{Forgery, MessageVerdict, MessageView, Transport};
@@ -37,7 +37,7 @@ pub(crate) struct UdpSocket {
 /// A datagram on its way between two hosts.
 #[derive(Clone, Debug)]
 #[expect(clippy::disallowed_types, reason = "this is the door")]
-struct Flight {
+pub(super) struct Flight {
     core: Arc<Core>,
     socket: Arc<net::UdpSocket>,
     message: Cause,
@@ -48,7 +48,13 @@ struct Flight {
     bytes: Bytes,
     flipped_bit: Option<u32>,
     is_copy: bool,
+    /// What its arrival will mean.
+    fate: Fate,
 }
+
+/// What the kernel counts for a datagram beside its bytes, rounded up (its
+/// `truesize`).
+const KERNEL_OVERHEAD: usize = 768;
 
 impl UdpSocket {
     pub(super) fn bind(core: &Arc<Core>, host: &Host, at: SocketAddr) -> io::Result<Self> {
@@ -102,6 +108,7 @@ impl UdpSocket {
             bytes,
             flipped_bit: None,
             is_copy: false,
+            fate: Fate::Delivered,
         };
         match verdict {
             None => flight.depart(),
@@ -200,11 +207,31 @@ impl Flight {
             flip_bit(&mut changed, bit);
             self.bytes = changed.freeze();
         }
-        let listens = self.core.front_at(self.to).and_then(|front| front.inbox_of(Some(to_host)));
-        if listens.is_none() {
-            return self.end(Fate::Lost("no_listener"));
+        self.fate = fate;
+        self.to_host = Some(to_host);
+        match self.core.front_at(self.to) {
+            Some(front) if front.inbox_of(Some(to_host)).is_some() => front.enter(self),
+            _ => self.end(Fate::Lost("no_listener")),
         }
-        self.send(Sent { cause: self.message, to_host: Some(to_host), fate });
+    }
+
+    /// What it loads its receiver's kernel queue with.
+    pub(super) fn load(&self) -> usize {
+        2 * self.bytes.len() + KERNEL_OVERHEAD
+    }
+
+    /// What it takes of a socket's room while it waits.
+    pub(super) fn cost(&self) -> usize {
+        self.bytes.len() + DATAGRAM_OVERHEAD
+    }
+
+    pub(super) const fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// Puts it into its receiver's kernel queue; says whether that worked.
+    pub(super) fn send_with_load(&self) -> bool {
+        self.send(self.fate.clone(), self.load())
     }
 
     /// Goes to a program that is not ours: the wire to it shapes what passes
@@ -216,8 +243,8 @@ impl Flight {
         }
         let foreign = self.to_host.filter(|host| self.core.is_foreign(*host));
         if foreign.is_some() {
-            let sent = Sent { cause: self.message, to_host: foreign, fate: Fate::Delivered };
-            return self.send(sent);
+            self.send(Fate::Delivered, 0);
+            return;
         }
         match send_now(&self.socket, &self.bytes, self.core.to_machine(self.to)) {
             Ok(_) => self.end(Fate::Delivered),
@@ -225,12 +252,18 @@ impl Flight {
         }
     }
 
-    fn send(&self, sent: Sent) {
-        let now = self.core.now();
-        lock(&self.core.in_flight).leave(now, self.from, self.to, &self.bytes, sent);
-        if let Err(error) = send_now(&self.socket, &self.bytes, self.core.to_machine(self.to)) {
-            lock(&self.core.in_flight).arrive(self.from, self.to, &self.bytes);
-            self.refused(&error);
+    fn send(&self, fate: Fate, load: usize) -> bool {
+        let (now, core) = (self.core.now(), &self.core);
+        let sent = Sent { cause: self.message, to_host: self.to_host, fate };
+        let left = (sent, load);
+        lock(&core.in_flight).leave_with_load(now, self.from, self.to, &self.bytes, left);
+        match send_now(&self.socket, &self.bytes, core.to_machine(self.to)) {
+            Ok(_) => true,
+            Err(error) => {
+                lock(&core.in_flight).arrive(self.from, self.to, &self.bytes);
+                self.refused(&error);
+                false
+            }
         }
     }
 
@@ -239,7 +272,7 @@ impl Flight {
         self.end(Fate::Lost("kernel"));
     }
 
-    fn end(&self, fate: Fate) {
+    pub(super) fn end(&self, fate: Fate) {
         self.core.capture().end(self.core.now(), self.message, fate);
     }
 }

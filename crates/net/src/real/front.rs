@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use capa7_dissect::{Cause, Causes};
@@ -25,10 +26,12 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::bare;
+use super::datagram::Flight;
 use super::in_flight::Sent;
 use super::{Core, room_of};
 use crate::capture::{Fate, HostId, Packet, What};
 use crate::host::Host;
+use crate::time::Time;
 use crate::topology::Identity;
 use crate::udp::Datagram;
 
@@ -37,7 +40,14 @@ use crate::udp::Datagram;
 const INBOX_BYTES_MAX: usize = 212_992;
 
 /// What a waiting datagram costs beside its payload.
-const DATAGRAM_OVERHEAD: usize = 256;
+pub(super) const DATAGRAM_OVERHEAD: usize = 256;
+
+/// What our datagrams may load a kernel queue with: half of what the smallest
+/// usual one (net.core.rmem_default) holds, for others send there too.
+const KERNEL_LOAD_MAX: usize = 106_496;
+
+/// A kernel hands over at once; what it has kept for so long it has dropped.
+const KERNEL_SILENCE_MAX: Duration = Duration::from_secs(1);
 
 /// RFC 6335 §6: the dynamic ports.
 const EPHEMERAL_FIRST: u16 = 49152;
@@ -120,6 +130,17 @@ pub(super) struct Front {
     pub(super) socket: Arc<net::UdpSocket>,
     members: Mutex<Vec<Member>>,
     reader: Mutex<Option<AbortHandle>>,
+    entrance: Mutex<Entrance>,
+}
+
+/// What stands between our senders and the kernel's queue, which drops without
+/// a word when it is full: what would not fit waits here.
+#[derive(Debug, Default)]
+struct Entrance {
+    in_kernel: usize,
+    waiting: VecDeque<Flight>,
+    waiting_bytes: usize,
+    last_left: Time,
 }
 
 #[derive(Clone, Debug)]
@@ -262,6 +283,7 @@ impl Core {
             socket,
             members: Mutex::new(vec![member]),
             reader: Mutex::default(),
+            entrance: Mutex::default(),
         });
         fronts.open.insert(at, Arc::clone(&front));
         drop(fronts);
@@ -279,9 +301,10 @@ impl Core {
     /// Gives a datagram that the kernel handed over to the program it is for.
     fn arrived(&self, front: &Front, bytes: Bytes, from: SocketAddr) {
         let (now, to) = (self.now(), front.at);
-        let known = lock(&self.in_flight).arrive(from, to, &bytes);
-        let Sent { cause, to_host, fate } =
-            known.unwrap_or_else(|| self.arrived_unknown(front, &bytes, from));
+        let known = lock(&self.in_flight).arrive_with_load(from, to, &bytes);
+        let (sent, load) = known.unwrap_or_else(|| (self.arrived_unknown(front, &bytes, from), 0));
+        front.leave_kernel(load, now);
+        let Sent { cause, to_host, fate } = sent;
         let datagram = Datagram { bytes, from, to, cause };
         let outcome = match front.inbox_of(to_host) {
             None => Err("no_listener"),
@@ -318,6 +341,54 @@ impl Front {
         let members = lock(&self.members);
         let member = members.iter().find(|member| Some(member.host) == host)?;
         Some(Arc::clone(&member.inbox))
+    }
+
+    /// Lets a datagram into the kernel's queue now or when there is room.
+    pub(super) fn enter(&self, flight: Flight) {
+        let load = flight.load();
+        let now = flight.core().now();
+        let mut entrance = lock(&self.entrance);
+        if entrance.in_kernel == 0 {
+            entrance.last_left = now;
+        } else if now.since(entrance.last_left) > KERNEL_SILENCE_MAX {
+            // Dropped after all: nothing of it will ever leave.
+            entrance.in_kernel = 0;
+        }
+        if entrance.in_kernel == 0 || entrance.in_kernel + load <= KERNEL_LOAD_MAX {
+            entrance.in_kernel += load;
+            drop(entrance);
+            if !flight.send_with_load() {
+                self.leave_kernel(load, now);
+            }
+        } else if entrance.waiting_bytes + flight.cost() <= INBOX_BYTES_MAX {
+            entrance.waiting_bytes += flight.cost();
+            entrance.waiting.push_back(flight);
+        } else {
+            drop(entrance);
+            flight.end(Fate::Lost("socket_queue"));
+        }
+    }
+
+    /// Something left the kernel's queue: what waits may enter.
+    fn leave_kernel(&self, load: usize, now: Time) {
+        if load == 0 {
+            return;
+        }
+        let mut entrance = lock(&self.entrance);
+        entrance.last_left = now;
+        entrance.in_kernel = entrance.in_kernel.saturating_sub(load);
+        while let Some(next) = entrance.waiting.front() {
+            let load = next.load();
+            if entrance.in_kernel > 0 && entrance.in_kernel + load > KERNEL_LOAD_MAX {
+                return;
+            }
+            let Some(next) = entrance.waiting.pop_front() else { return };
+            entrance.waiting_bytes -= next.cost();
+            // In the lock, so that the order stays; sending does not block.
+            if next.send_with_load() {
+                entrance.in_kernel += load;
+            }
+        }
     }
 
     fn first_host(&self) -> Option<HostId> {

@@ -31,7 +31,7 @@ pub(crate) struct Sent {
 /// The bounded table, joined by source, destination and bytes.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
-    records: BTreeMap<Key, VecDeque<(u64, Sent)>>,
+    records: BTreeMap<Key, VecDeque<(u64, Sent, usize)>>,
     ages: VecDeque<(Time, u64, Key)>,
     next_number: u64,
 }
@@ -62,11 +62,23 @@ impl InFlight {
         bytes: &[u8],
         sent: Sent,
     ) {
+        self.leave_with_load(now, from, to, bytes, (sent, 0));
+    }
+
+    /// The same for one that puts a load on its receiver's kernel queue.
+    pub(crate) fn leave_with_load(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: &[u8],
+        (sent, load): (Sent, usize),
+    ) {
         self.forget(now);
         let key = Key::new(from, to, bytes);
         let number = self.next_number;
         self.next_number += 1;
-        self.records.entry(key).or_default().push_back((number, sent));
+        self.records.entry(key).or_default().push_back((number, sent, load));
         self.ages.push_back((now, number, key));
     }
 
@@ -77,13 +89,23 @@ impl InFlight {
         to: SocketAddr,
         bytes: &[u8],
     ) -> Option<Sent> {
+        self.arrive_with_load(from, to, bytes).map(|(sent, _)| sent)
+    }
+
+    /// The same, with the load that it takes off the kernel queue.
+    pub(crate) fn arrive_with_load(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: &[u8],
+    ) -> Option<(Sent, usize)> {
         let key = Key::new(from, to, bytes);
         let equal = self.records.get_mut(&key)?;
-        let (_, sent) = equal.pop_front()?;
+        let (_, sent, load) = equal.pop_front()?;
         if equal.is_empty() {
             self.records.remove(&key);
         }
-        Some(sent)
+        Some((sent, load))
     }
 
     fn forget(&mut self, now: Time) {
@@ -93,7 +115,7 @@ impl InFlight {
             }
             self.ages.pop_front();
             if let Some(equal) = self.records.get_mut(&key) {
-                equal.retain(|(other, _)| *other != number);
+                equal.retain(|(other, ..)| *other != number);
                 if equal.is_empty() {
                     self.records.remove(&key);
                 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use capa7_dissect::{Cause, Direction, Room};
 use tokio::net;
@@ -23,6 +24,9 @@ use crate::host::Host;
 
 /// Connections that may wait for a program's `accept`.
 const WAITING_MAX: usize = 1024;
+
+/// How long a listener waits when the system has run short.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// A lab host's welcoming socket.
 #[derive(Debug)]
@@ -358,9 +362,11 @@ async fn accept(core: Weak<Core>, front: Weak<Front>, socket: Arc<net::TcpListen
             Ok((stream, peer)) => core.connected(&front, stream, core.inside(peer)),
             // The client was gone before we looked: RFC 9293 §3.5.3.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            // Descriptors or memory ran out: who waits is served when some are
+            // free again.
             Err(error) => {
-                tracing::error!(address = %front.at, %error, "a listener of the lab failed");
-                return;
+                tracing::warn!(address = %front.at, %error, "a listener of the lab must wait");
+                core.wait(core.now() + SHORTAGE_PAUSE).await;
             }
         }
     }

@@ -249,3 +249,56 @@ async fn a_port_is_free_again_when_its_socket_is_gone() {
     assert_eq!(&receive(&other, &inbox).await.bytes[..], b"first");
     assert_eq!(&receive(&other, &inbox).await.bytes[..], b"second");
 }
+
+// What a machine does that keeps low ports for itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn low_ports_move_on_the_machine_and_not_in_the_lab() {
+    let network = Network::loopback(NetworkConfig::default(), LowPorts::Shifted);
+    let server = host(&network, "server", "127.19.0.1", "");
+    let client = host(&network, "client", "127.19.0.2", "");
+    let inbox = server.bind_udp(at(&server, 53)).unwrap();
+    let listener = server.listen_tcp(at(&server, 53)).unwrap();
+    assert_eq!((inbox.local_addr(), listener.local_addr()), (at(&server, 53), at(&server, 53)));
+    assert_eq!(network.on_machine(at(&server, 53)).port(), 10_053);
+    // The machine's own programs find it there.
+    let outside = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    outside.send_to(b"x", "127.19.0.1:10053").unwrap();
+    assert_eq!(receive(&server, &inbox).await.to, at(&server, 53));
+    // The lab's hosts find it where it says, from low ports too.
+    let socket = client.bind_udp(at(&client, 123)).unwrap();
+    socket.send_to("x", at(&server, 53), Causes::NONE).await.unwrap();
+    assert_eq!(receive(&server, &inbox).await.from, at(&client, 123));
+    let stream = client.connect_tcp(at(&server, 53), Cause::NONE).await.unwrap();
+    assert_eq!(stream.peer_addr(), at(&server, 53));
+    let accepted = server.timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    assert_eq!(accepted.peer_addr(), stream.local_addr());
+}
+
+// A thousand datagrams each way at once: none is lost, mixed up or unjoined.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_datagrams_keep_their_causes() {
+    let network = lab();
+    let client = host(&network, "client", "127.20.0.1", "bogota");
+    let server = host(&network, "server", "127.20.0.2", "lima");
+    let inbox = server.bind_udp(at(&server, 7)).unwrap();
+    let echo = server.spawn("echo", async move {
+        loop {
+            let seen = inbox.recv_from().await.unwrap();
+            inbox.send_to(seen.bytes, seen.from, seen.cause).await.unwrap();
+        }
+    });
+    let socket = client.bind_udp(at(&client, 0)).unwrap();
+    let mut sent = std::collections::BTreeMap::new();
+    for number in 0..500_u32 {
+        let bytes = number.to_le_bytes().to_vec();
+        let cause = socket.send_to(bytes.clone(), at(&server, 7), Causes::NONE).await.unwrap();
+        sent.insert(bytes, cause);
+    }
+    for _ in 0..500 {
+        let answer = receive(&client, &socket).await;
+        let question = sent.remove(&answer.bytes[..]).expect("each once");
+        let event = network.capture().get(answer.cause).unwrap();
+        assert_eq!(event.causes.first, question);
+    }
+    drop(echo);
+}
