@@ -129,6 +129,8 @@ pub struct RunReport {
 pub struct StepRun {
     /// Its identifier.
     pub id: String,
+    /// Its heading.
+    pub title: Bilingual,
     /// When it began.
     pub at: Time,
     /// When its actions had ended.

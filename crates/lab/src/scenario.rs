@@ -145,6 +145,16 @@ impl Scenario {
         &self.texts[usize::from(language == Language::Es)].steps
     }
 
+    /// The heading of a step.
+    #[must_use]
+    pub fn step_title(&self, step: &str) -> Bilingual {
+        let title = |language| {
+            let told = self.narration(language).iter().find(|text| text.id == step);
+            told.map_or_else(|| step.to_owned(), |text| text.title.clone())
+        };
+        Bilingual::new(title(Language::En), title(Language::Es))
+    }
+
     /// The text before the first step.
     #[must_use]
     pub fn introduction(&self, language: Language) -> &str {

@@ -39,7 +39,12 @@ pub(super) fn start(
         let failed = |service, error: io::Error| LabError::Service {
             host: described.name.clone(),
             service,
-            problem: error.to_string(),
+            problem: match error.kind() {
+                io::ErrorKind::AddrInUse => {
+                    format!("{error}; does another lab run on this machine in loopback mode?")
+                }
+                _ => error.to_string(),
+            },
         };
         if !described.services.zones.is_empty() {
             let settings = AnswerSettings {

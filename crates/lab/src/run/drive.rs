@@ -13,6 +13,7 @@ use crate::lab::{ActionResult, Lab, LabError, RecordShown};
 use crate::scenario::Scenario;
 use crate::scenario::file::{CheckFile, Claim, SabotageFile, StepFile, WaitFile};
 use crate::story::Teller;
+use crate::text::Bilingual;
 use crate::world::World;
 
 /// What is to be done.
@@ -119,7 +120,7 @@ async fn steps(lab: &Lab, plan: &Plan<'_>, clock: &Host) -> Result<Driven, RunEr
                 spoil(lab, sabotage).await?;
             }
         }
-        let run = one_step(lab, step).await?;
+        let run = one_step(lab, step, plan.scenario.step_title(step.id.get_ref())).await?;
         for check in &plan.scenario.file.check {
             driven.snapshots.extend(snapshot(lab, check, &run.id).await);
         }
@@ -130,7 +131,7 @@ async fn steps(lab: &Lab, plan: &Plan<'_>, clock: &Host) -> Result<Driven, RunEr
     Ok(driven)
 }
 
-async fn one_step(lab: &Lab, step: &StepFile) -> Result<StepRun, LabError> {
+async fn one_step(lab: &Lab, step: &StepFile, title: Bilingual) -> Result<StepRun, LabError> {
     let at = lab.network().now();
     let first_event = lab.network().capture().next_id().0;
     for fault in &step.fault {
@@ -147,7 +148,7 @@ async fn one_step(lab: &Lab, step: &StepFile) -> Result<StepRun, LabError> {
         results
     };
     let ended = lab.network().now();
-    Ok(StepRun { id: step.id.get_ref().clone(), at, ended, first_event, results })
+    Ok(StepRun { id: step.id.get_ref().clone(), title, at, ended, first_event, results })
 }
 
 async fn spoil(lab: &Lab, sabotage: &SabotageFile) -> Result<(), LabError> {

@@ -28,18 +28,7 @@ pub fn text_report(report: &RunReport, format: Format) -> String {
     };
     let mut text = format!("{} — {}\n", report.id, report.title.in_language(format.language));
     if let Some(width) = format.width {
-        let drawn = ladder_events(report);
-        text.push('\n');
-        text.push_str(&ladder(drawn, &report.hosts, LadderOptions { width, notes: format.notes }));
-        if drawn.len() < report.events.len() {
-            let rest = report.events.len() - drawn.len();
-            let more = say(
-                "further events: capa7 run --events FILE",
-                "eventos más: capa7 run --events ARCHIVO",
-            );
-            text.push_str(&format!("   … {rest} {more}\n"));
-        }
-        text.push('\n');
+        draw(&mut text, report, format, width);
     }
     for measure in &report.measures {
         let value = measure
@@ -78,13 +67,32 @@ pub fn text_report(report: &RunReport, format: Format) -> String {
     text
 }
 
-/// The events that a terminal can show: the first of a long run.
-fn ladder_events(report: &RunReport) -> &[crate::story::EventView] {
-    report.events.get(..LADDER_EVENTS_MAX).unwrap_or(&report.events)
+/// A ladder per step, with the step's heading.
+fn draw(text: &mut String, report: &RunReport, format: Format, width: usize) {
+    let options = LadderOptions { width, notes: format.notes };
+    for (index, step) in report.steps.iter().enumerate() {
+        let _ = writeln!(text, "\n{}: {}", step.id, step.title.in_language(format.language));
+        let end = report.steps.get(index + 1).map_or(u64::MAX, |next| next.first_event);
+        let start = report.events.partition_point(|event| event.id < step.first_event);
+        let events = report.events.get(start..).unwrap_or_default();
+        let events = &events[..events.partition_point(|event| event.id < end)];
+        let shown = events.get(..STEP_EVENTS_MAX).unwrap_or(events);
+        text.push_str(&ladder(shown, &report.hosts, options));
+        if shown.len() < events.len() {
+            let rest = events.len() - shown.len();
+            let _ = match format.language {
+                Language::En => writeln!(text, "   … {rest} events more: --events FILE writes all"),
+                Language::Es => {
+                    writeln!(text, "   … {rest} eventos más: --events ARCHIVO los escribe todos")
+                }
+            };
+        }
+    }
+    text.push('\n');
 }
 
-/// A few screens.
-const LADDER_EVENTS_MAX: usize = 400;
+/// Events of a step that a terminal shows: a few screens.
+const STEP_EVENTS_MAX: usize = 300;
 
 /// Runs as one JSON document. `id`, `passed`, `digest`, `checks` and their
 /// `id`, `passed`, `expected`, `seen` are a contract.

@@ -28,7 +28,8 @@ const STREAMS_MAX: usize = 4096;
 pub struct Detail {
     /// The event.
     pub view: EventView,
-    /// The messages that its bytes complete; none when more must come.
+    /// The messages that its bytes complete, one after the other in the bytes;
+    /// none when more must come.
     pub messages: Vec<Message>,
     /// The bytes that the ranges of the fields count in.
     pub bytes: Vec<u8>,
@@ -157,12 +158,29 @@ pub fn detail(capture: &Capture, id: Cause) -> Option<Detail> {
         }
     }
     bytes.extend_from_slice(bytes_of(&event));
-    let (mut view, messages) = teller.tell_with_messages(&event);
+    let (mut view, mut messages) = teller.tell_with_messages(&event);
+    lay_end_to_end(&mut messages);
     if let Some((at, fate)) = capture.fate(id) {
         view.fate = Some(fate_text(&fate));
         view.fate_at = Some(at.0);
     }
     Some(Detail { view, messages, bytes })
+}
+
+/// Moves the fields of each message behind those of the one before: every
+/// dissector counts from its message's own beginning.
+fn lay_end_to_end(messages: &mut [Message]) {
+    let mut start = 0;
+    for message in messages {
+        let length = message.fields.iter().map(|field| field.bytes.end).max().unwrap_or(0);
+        message.fields.iter_mut().for_each(|field| shift(field, start));
+        start += length;
+    }
+}
+
+fn shift(field: &mut Field, by: usize) {
+    field.bytes = field.bytes.start + by..field.bytes.end + by;
+    field.children.iter_mut().for_each(|child| shift(child, by));
 }
 
 fn earlier_chunks(capture: &Capture, connection: u64, until: Cause) -> Vec<Event> {

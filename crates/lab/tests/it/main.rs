@@ -1,5 +1,6 @@
 //! Claims about whole runs.
 
 mod determinism;
+mod drawings;
 mod sabotage;
 mod scenario_errors;
