@@ -34,6 +34,7 @@ pub(crate) const ALL: &[(&str, Case)] = &[
     ("names_come_from_the_lab_and_no_daemon", daemon::names_come_from_the_lab_and_no_daemon),
     ("a_program_finds_the_labs_files", a_program_finds_the_labs_files),
     ("stock_dig_is_answered", stock_dig_is_answered),
+    ("without_a_wire_programs_share_the_house", without_a_wire_programs_share_the_house),
     ("streams_with_the_house_are_recorded_by_its_sockets", streams_with_the_house),
     ("a_published_service_is_used_from_outside", a_published_service_is_used_from_outside),
     ("programs_speak_ip_version_6", programs_speak_ip_version_6),
@@ -278,6 +279,18 @@ fn stock_dig_is_answered() {
     let messages = lab.events("datagram");
     assert!(messages.iter().all(|message| message["room"] == "dns"));
     assert_eq!(messages.len(), 2);
+}
+
+fn without_a_wire_programs_share_the_house() {
+    let lab = Lab::start();
+    let words = ["udp-ask", "198.41.0.4:7", "hello"];
+    assert_eq!(lab.program("shared:c.example", &words), "hello\n");
+    let messages = lab.events("datagram");
+    let from = messages[0]["from"].as_str().unwrap();
+    assert!(from.starts_with("10.1.0.3:"), "not at the server's address: {from}");
+    assert_eq!(messages[1]["causes"]["first"], messages[0]["id"]);
+    let output = lab.output("shared:c.example", &["true"]);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "shared\n", "it is told");
 }
 
 fn streams_with_the_house() {

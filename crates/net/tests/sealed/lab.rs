@@ -35,6 +35,8 @@ const HOSTS: [(&str, &str, &str); 8] = [
     ("six.example", "2001:db8::6", "near"),
     ("seven.example", "2001:db8::7", "far"),
 ];
+/// Before a host's name: a program of it that shares the house.
+pub(crate) const SHARED: &str = "shared:";
 /// Bytes per second of a connection whose rate is limited.
 pub(crate) const LIMIT_BPS: u64 = 50_000;
 /// What every name resolves to in this world.
@@ -198,6 +200,9 @@ fn known(network: &Network, name: &str) -> Result<Host, String> {
 }
 
 fn place(network: &Network, wire: &Wire, name: &str) -> Result<Answer, String> {
+    if let Some(name) = name.strip_prefix(SHARED) {
+        return shared_place(&known(network, name)?, wire.house());
+    }
     let host = known(network, name)?;
     let net = wire.attach(&host).map_err(|error| error.to_string())?;
     let server: IpAddr = "198.41.0.4".parse().unwrap();
@@ -211,6 +216,19 @@ fn place(network: &Network, wire: &Wire, name: &str) -> Result<Answer, String> {
     };
     use std::os::fd::AsFd;
     place.answer(net.as_fd(), wire.house().user()).map_err(|error| error.to_string())
+}
+
+/// A place in the house itself, as on a machine without veth pairs.
+fn shared_place(host: &Host, house: &House) -> Result<Answer, String> {
+    let Some(IpAddr::V4(own)) = host.addresses().first() else { return Err("no IPv4".into()) };
+    house.set_default_source(*own).map_err(|error| error.to_string())?;
+    let place = Place {
+        host: host.name().into(),
+        addresses: host.addresses().to_vec(),
+        warning: Some("shared".into()),
+        ..Place::default()
+    };
+    place.answer(house.net(), house.user()).map_err(|error| error.to_string())
 }
 
 fn events(network: &Network) -> Value {

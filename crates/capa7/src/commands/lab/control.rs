@@ -113,9 +113,16 @@ impl Control {
             None => {
                 place.warning = Some(
                     "this machine has no veth pairs: the program shares one network with the \
-                     servers, is seen at their addresses and is not slowed"
+                     servers, whose wildcard ports are taken, and it is not slowed"
                         .to_owned(),
                 );
+                let own = machine.addresses().iter().find_map(|address| match address {
+                    std::net::IpAddr::V4(address) => Some(*address),
+                    std::net::IpAddr::V6(_) => None,
+                });
+                if let Some(own) = own {
+                    house.set_default_source(own)?;
+                }
                 Ok(place.answer(house.net(), house.user())?)
             }
         }
