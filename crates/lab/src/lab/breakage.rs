@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use capa7_dissect::Cause;
 use capa7_dns_proto::message::{Message, Rdata, Record};
 use capa7_dns_proto::{Rcode, RecordType};
 use capa7_net::fault::{
-    ConnectionAction, ConnectionRule, Forgery, Matcher, MessageAction, MessageRule, MessageView,
-    Predicate, RuleId, Transport,
+    ConnectionAction, ConnectionRule, Forger, Forgery, Matcher, MessageAction, MessageRule,
+    MessageView, Predicate, Rewrite as Rewriter, RuleId, Transport,
 };
 
 use super::{Lab, LabError, Outcome};
@@ -112,7 +111,7 @@ fn view(message: &MessageView<'_>) -> EventView {
 
 /// Changes a field where the dissector finds it; a message without the field
 /// passes as it is.
-fn rewriter(rewrite: &Rewrite) -> Arc<dyn Fn(&MessageView<'_>) -> Option<Bytes> + Send + Sync> {
+fn rewriter(rewrite: &Rewrite) -> Rewriter {
     let hex = |text: &Option<toml::Spanned<String>>| {
         text.as_ref().and_then(|text| crate::scenario::file::bytes_of_hex(text.get_ref()))
     };
@@ -134,7 +133,7 @@ fn rewriter(rewrite: &Rewrite) -> Arc<dyn Fn(&MessageView<'_>) -> Option<Bytes> 
 }
 
 /// Answers a query in the asked server's name (course D12).
-fn forger(forge: &Forge) -> Arc<dyn Fn(&MessageView<'_>) -> Vec<Forgery> + Send + Sync> {
+fn forger(forge: &Forge) -> Forger {
     let (address, wrong_id, after) = (forge.address, forge.wrong_id, forge.after.0);
     Arc::new(move |message| {
         let Ok(query) = Message::parse(&message.packet.bytes) else { return Vec::new() };
