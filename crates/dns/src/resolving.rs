@@ -174,7 +174,7 @@ impl Shell {
                 biased;
                 Some(reply) = upstream.recv() => self.on_reply(reply),
                 request = requests.recv() => match request {
-                    Some(request) => self.on_request(request),
+                    Some(request) => self.on_request(request).await,
                     None => return,
                 },
                 () = alarm => {
@@ -190,10 +190,17 @@ impl Shell {
         Instant(self.host.now().0)
     }
 
-    fn on_request(&mut self, request: Request) {
+    async fn on_request(&mut self, request: Request) {
         let now = self.now();
         match request {
             Request::Ask { octets, transport, cause, reply } => {
+                // Nobody hears how it was found: the short way for a server under load.
+                let mut answer = Vec::new();
+                if !self.is_heard()
+                    && self.machine.answer_from_cache(now, transport, &octets, &mut answer)
+                {
+                    return deliver(reply, answer, cause.into()).await;
+                }
                 self.last_client += 1;
                 let client = ClientId(self.last_client);
                 self.clients.insert(client, reply);
@@ -242,6 +249,11 @@ impl Shell {
                 Output::Wake { at, .. } => self.wake = Time(at.0),
             }
         }
+    }
+
+    /// Whether somebody hears the resolver's decisions.
+    fn is_heard(&self) -> bool {
+        self.observer.is_some() || self.host.capture().is_on()
     }
 
     fn tell(&mut self, note: &ResolverNote, causes: Causes) {
