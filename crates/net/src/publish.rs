@@ -110,6 +110,9 @@ impl Published {
     /// # Errors
     /// When the listener fails for good.
     pub async fn relay(self, client: Host, to: SocketAddr) -> io::Result<()> {
+        // A socket held all the time: while this host relays, no program from
+        // outside can become it.
+        let _claim = client.bind_udp(any_port_towards(to))?;
         let listener = client.adopt(self.tcp)?;
         let datagrams = Arc::new(client.adopt_udp(self.udp)?);
         let at = self.what.at;
@@ -213,11 +216,7 @@ impl Asker {
         from: SocketAddr,
         to: SocketAddr,
     ) -> io::Result<Self> {
-        let any: IpAddr = match to {
-            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        let inside = Arc::new(client.bind_udp(SocketAddr::new(any, 0))?);
+        let inside = Arc::new(client.bind_udp(any_port_towards(to))?);
         let because = note(client, outside.local_addr(), from);
         let (answers, back) = (Arc::clone(&inside), Arc::clone(outside));
         let task = client.spawn("publish-answers", async move {
@@ -233,6 +232,15 @@ impl Asker {
         });
         Ok(Self { inside, because, latest: client.now(), _answers: task })
     }
+}
+
+/// Any port of any own address from which `to` can be reached.
+fn any_port_towards(to: SocketAddr) -> SocketAddr {
+    let any: IpAddr = match to {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    SocketAddr::new(any, 0)
 }
 
 #[cfg(test)]

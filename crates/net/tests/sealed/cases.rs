@@ -319,6 +319,8 @@ fn a_published_service_is_used_from_outside() {
     let chunks = lab.events("chunk");
     let from = chunks.first().unwrap()["from"].clone();
     assert!(from.as_str().unwrap().starts_with("10.1.0.9:"), "a host of the lab: {from}");
+    let output = lab.output("outside.example", &["true"]);
+    assert_eq!(output.status.code(), Some(2), "the host that relays is taken");
     let took = micros(&Lab::outside(&["udp-round-trip", &lab.published]));
     assert!(took >= 2 * FAR, "over the links: {took:?}");
     let messages = lab.events("datagram");
