@@ -10,12 +10,14 @@ import * as store from "../model/store.js";
 /**
  * @typedef {{ id: string, row: string, says: string, measured: string | null, state: string,
  *   scenario?: string, wire?: string }} Statement
- * @typedef {{ id: string, title?: string, statements: Statement[] }} Station
+ * @typedef {{ id: string, statements: Statement[] }} Station
  */
 
 /** What the state of a statement looks like. */
 const MARKS = /** @type {Record<string, string>} */ ({ yes: "check", no: "cross" });
 
+/** The state of the statements that are shown; empty for all. */
+const only = signal("");
 const stations = signal(/** @type {Station[] | null} */ (null));
 
 export function coursePanel() {
@@ -31,26 +33,45 @@ export function coursePanel() {
       h("p", { class: "lead" }, () => t("course_lead")),
       () => {
         const list = stations.get();
-        return list ? [tally(list), ...list.map(station)] : h("p", { class: "empty" },
+        return list ? [tally(list), contents(list), ...list.map(station)] : h("p", { class: "empty" },
           t("course_measuring"));
       }));
 }
 
-/** @param {Station[]} list */
+/** @param {Statement} one */
+const stateOf = (one) => (one.state in MARKS ? one.state : "later");
+
+/** How many hold, do not, are not measured: each a button that shows only those.
+ * @param {Station[]} list */
 function tally(list) {
   const all = list.flatMap(({ statements }) => statements);
-  const count = (/** @type {string} */ state) => all.filter((one) => one.state === state).length;
-  return h("p", { class: "tally" },
-    h("span", { class: "badge good" }, icon("check", 12), ` ${count("yes")}`),
-    h("span", { class: "badge bad" }, icon("cross", 12), ` ${count("no")}`),
-    h("span", { class: "badge" }, `${t("not_yet")} ${all.length - count("yes") - count("no")}`));
+  const button = (/** @type {string} */ state) => h("button", {
+    type: "button", class: `badge ${state}`, "aria-pressed": () => String(only.get() === state),
+    onclick: () => only.set(only.peek() === state ? "" : state),
+  }, `${t(`statement_${state}`)}: ${all.filter((one) => stateOf(one) === state).length}`);
+  return h("div", { class: "tally", role: "group", "aria-label": t("course_only") },
+    ["yes", "no", "later"].map(button));
+}
+
+/** Leads to each station. @param {Station[]} list */
+function contents(list) {
+  return h("nav", { class: "contents", "aria-label": t("course_stations") },
+    list.map(({ id, statements }) => {
+      const states = new Set(statements.map(stateOf));
+      const tone = states.has("no") ? "no" : states.has("yes") ? "yes" : "later";
+      return h("button", { type: "button", class: `row-id ${tone}`, onclick: () => {
+        only.set("");
+        document.getElementById(`station-${id}`)?.scrollIntoView();
+      } }, id);
+    }));
 }
 
 /** @param {Station} one */
 function station(one) {
-  return h("section", { class: "station", "aria-label": one.title ?? one.id },
-    h("h2", {}, h("span", { class: "row-id" }, one.id), one.title ? ` ${one.title}` : ""),
-    h("ul", {}, one.statements.map(statement)));
+  const shown = () => one.statements.filter((each) => !only.get() || stateOf(each) === only.get());
+  return h("section", { class: "station", id: `station-${one.id}`, "aria-label": one.id,
+    hidden: () => shown().length === 0 },
+  h("h2", {}, one.id), h("ul", {}, () => shown().map(statement)));
 }
 
 /** @param {string | undefined} scenario */
@@ -59,8 +80,8 @@ const isHere = (scenario) => store.scenarios.get().some(({ id }) => id === scena
 /** @param {Statement} one */
 function statement(one) {
   const mark = MARKS[one.state];
-  const word = t(`statement_${one.state in MARKS ? one.state : "later"}`);
-  return h("li", { class: `statement ${one.state in MARKS ? one.state : "later"}` },
+  const word = t(`statement_${stateOf(one)}`);
+  return h("li", { class: `statement ${stateOf(one)}` },
     h("span", { class: "statement-mark", title: word },
       mark ? icon(mark, 15) : h("span", { class: "ring" }), h("span", { class: "unseen" }, word)),
     h("div", {},

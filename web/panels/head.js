@@ -102,7 +102,7 @@ function languageSwitch() {
   return h("div", { class: "languages", role: "group", "aria-label": () => t("language") },
     /** @type {const} */ (["en", "es"]).map((name) => h("button", {
       type: "button", lang: name, "aria-pressed": () => String(language.get() === name),
-      "aria-label": name === "en" ? "English" : "Español",
+      title: name === "en" ? "English" : "Español",
       onclick: () => setLanguage(name),
     }, name.toUpperCase())));
 }

@@ -14,7 +14,8 @@ export function hostCard() {
     const host = store.hostsById.get().get(store.chosenHost.get());
     if (!host) return null;
     const seen = count().get(host.id);
-    return h("section", { class: "host-card", "aria-label": host.name },
+    const side = host.x > 0.5 ? "host-card at-left" : "host-card";
+    return h("section", { class: side, "aria-label": host.name },
       h("header", {}, h("h3", {}, host.name),
         iconButton("close", "close", () => store.chosenHost.set(-1))),
       h("dl", {},

@@ -77,7 +77,6 @@ function fillEvent(group, event, frame) {
     frame.kin && "kin", frame.mishap, event.malformed && "malformed"];
   group.setAttribute("class", names.filter(Boolean).join(" "));
   group.setAttribute("aria-selected", String(frame.chosen));
-  group.setAttribute("aria-label", spoken(event, frame.mishap));
   const base = [
     s("rect", { class: "row-back", x: 4, y: 1, width: frame.width - 8, height: ROW - 2, rx: 5 }),
     s("text", { class: "row-time", x: GUTTER - 12, y: LINE_Y }, moment(event.at)),
@@ -86,7 +85,7 @@ function fillEvent(group, event, frame) {
   const x2 = frame.places.get(event.to ?? -1);
   const body = event.type === "note" || x1 === undefined || x2 === undefined || x1 === x2
     ? selfMark(event, x1 ?? x2 ?? GUTTER + 14, frame) : line(event, x1, x2, frame);
-  group.replaceChildren(...base, ...body);
+  group.replaceChildren(...base, ...body, s("title", {}, spoken(event, frame.mishap)));
 }
 
 /** @param {EventView} event @param {string | undefined} mishap */

@@ -21,7 +21,7 @@ import { exportMenu, filterField, notesToggle } from "./ladder-tools.js";
 
 /** Columns are never narrower, on a phone and elsewhere. */
 const COLUMN_MIN_PHONE = 56;
-const COLUMN_MIN = 62;
+const COLUMN_MIN = 54;
 const PHONE_PX = 500;
 /** As in drawings.css. */
 const NAME_PX = 11.5;
@@ -118,7 +118,10 @@ export function ladderPanel() {
   effect(() => {
     const key = `e${store.selected.get()}`;
     const index = items.peek().findIndex((item) => item.key === key);
-    if (index >= 0) show(scroll, index);
+    if (index >= 0) {
+      show(scroll, index);
+      showAcross(scroll, items.peek()[index].event, places);
+    }
     draw();
   });
 
@@ -165,6 +168,18 @@ function show(scroll, index) {
   const view = scroll.clientHeight - HEAD;
   if (top < scroll.scrollTop) scroll.scrollTop = top - ROW;
   else if (top + ROW > scroll.scrollTop + view) scroll.scrollTop = top + 2 * ROW - view;
+}
+
+/** Scrolls both ends of an arrow into view, where the columns are wider than the panel.
+ * @param {HTMLElement} scroll @param {EventView | undefined} event
+ * @param {Map<number, number>} places */
+function showAcross(scroll, event, places) {
+  const ends = [event?.from, event?.to].map((id) => places.get(id ?? -1))
+    .filter((x) => x !== undefined);
+  if (ends.length === 0) return;
+  const [left, right] = [Math.min(...ends) - COLUMN_MIN / 2, Math.max(...ends) + COLUMN_MIN / 2];
+  if (right > scroll.scrollLeft + scroll.clientWidth) scroll.scrollLeft = right - scroll.clientWidth;
+  if (left < scroll.scrollLeft) scroll.scrollLeft = left;
 }
 
 /**

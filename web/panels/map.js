@@ -154,7 +154,7 @@ function drawNodes(group, places, busy) {
 function makeNode({ host }) {
   const choose = () => store.chosenHost.set(store.chosenHost.peek() === host.id ? -1 : host.id);
   const node = s("g", {
-    tabindex: "0", role: "button", "aria-label": `${host.name} ${host.addresses.join(" ")}`,
+    tabindex: "0", role: "button",
     "data-host": host.name, onclick: choose,
     onkeydown: (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
@@ -162,7 +162,7 @@ function makeNode({ host }) {
       choose();
     },
   }, s("rect", { rx: 7 }), s("text", { class: "node-title" }),
-  s("text", { class: "node-sub", y: 10 }), s("title", {}, `${host.name}\n${host.addresses[0]}`));
+  s("text", { class: "node-sub", y: 10 }), s("title", {}, `${host.name} ${host.addresses.join(" ")}`));
   return node;
 }
 

@@ -20,7 +20,7 @@ const NAMES = /** @type {Record<string, string>} */ ({
 function focusPanel(id) {
   showTab(id);
   const panel = document.getElementById(id);
-  const target = panel?.querySelector("[tabindex='0'], button, input, a");
+  const target = panel?.querySelector("[tabindex='0']") ?? panel?.querySelector("button, input, a");
   /** @type {HTMLElement | null | undefined} */ (target)?.focus();
 }
 

@@ -21,30 +21,38 @@ const SECOND = 1e9;
 
 registerFold({ name: "caches", start: () => new Map(), apply });
 
+/** What a note says is kept from now on: the name, the type, for how long.
+ * @type {Record<string, (data: Record<string, any>) => [unknown, string, number]>} */
+const KEPT = {
+  cached: (data) => [data.name, String(data.rtype), data.ttl_s],
+  cached_absence: (data) => [data.name, data.rtype ? String(data.rtype) : "", data.ttl_s],
+  referral: (data) => [data.zone, "NS", data.ttl_s],
+  primed: (data) => [".", "NS", data.ttl_s],
+};
+
 /** @param {Map<number, Map<string, Entry>>} caches @param {EventView} event */
 function apply(caches, event) {
-  if (event.type !== "note" || event.room !== "dns" || event.from == null) return;
+  if (event.type !== "note" || event.from == null) return;
   const data = event.data ?? {};
   const kind = event.kind ?? "";
   if (kind === "flushed") return flush(caches.get(event.from), data.name);
-  if (kind === "expired") return void caches.get(event.from)?.delete(keyOf(data));
-  if (kind !== "cached" && kind !== "cached_absence") return;
+  if (kind === "expired") {
+    return void caches.get(event.from)?.delete(`${plain(data.name)} ${data.rtype}`);
+  }
+  const kept = event.room === "dns" ? KEPT[kind]?.(data) : undefined;
+  if (!kept) return;
+  const [name, type, ttl] = [plain(kept[0]), kept[1], Number(kept[2] ?? 0)];
   const cache = caches.get(event.from) ?? new Map();
   caches.set(event.from, cache);
-  const key = keyOf(data);
+  const key = `${name} ${type}`;
   cache.delete(key);
   cache.set(key, {
-    name: plain(data.name), type: typeOf(data) || "—", at: event.at,
-    expires: event.at + Number(data.ttl_s ?? data.ttl ?? 0) * SECOND,
+    name, type, at: event.at, expires: event.at + ttl * SECOND,
     absent: kind === "cached_absence", rank: String(data.rank ?? ""), event: event.id,
   });
   if (cache.size > ENTRIES_MAX) cache.delete(cache.keys().next().value ?? "");
 }
 
-/** @param {Record<string, any>} data */
-const typeOf = (data) => String(data.rtype ?? data.type ?? "");
-/** @param {Record<string, any>} data */
-const keyOf = (data) => `${plain(data.name)} ${typeOf(data)}`;
 /** @param {unknown} name */
 const plain = (name) => String(name ?? "").replace(/(.)\.$/, "$1").toLowerCase();
 
@@ -92,11 +100,13 @@ function makeEntry(entry) {
   h("button", { type: "button", class: "cache-face",
     onclick: () => store.selected.set(entry.event) },
   h("span", { class: "cache-name" }, entry.name || "."),
-  h("span", { class: "cache-type" }, entry.absent ? t("absent", { type: entry.type })
-    : entry.type),
+  h("span", { class: "cache-type" }, entry.absent ? absence(entry) : entry.type),
   h("span", { class: "cache-left figure" })),
   h("span", { class: "bar", "aria-hidden": "true" }, h("span", { class: "bar-fill" })));
 }
+
+/** The type that a name lacks, or that it does not exist. @param {Entry} entry */
+const absence = ({ type }) => (type ? t("absent", { type }) : t("absent_name"));
 
 /** @param {HTMLElement} element @param {Entry} entry */
 function fillEntry(element, entry) {

@@ -17,9 +17,9 @@ import { socketsCard } from "./state-sockets.js";
 const CARDS = [cacheCard, loadCard, socketsCard];
 
 export function statePanel() {
-  const body = h("div", { class: "state-cards", tabindex: "0", role: "group",
-    "aria-label": () => t("state") },
-  CARDS.map((card) => h("section", { class: `state-card ${card.id}` },
+  const body = h("div", { class: "state-cards" },
+  CARDS.map((card) => h("section", { class: `state-card ${card.id}`, tabindex: "0",
+    "aria-label": () => t(`state_${card.id}`) },
     h("h3", {}, () => t(`state_${card.id}`)),
     () => card.render() ?? empty(() => t(`state_${card.id}_empty`)))));
   return panel("state", "state", null, body);

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { ask, seconds } from "../tools.mjs";
+
+export default {
+  "the map shows every host of the running lab, and so does its table": async ({ page, shot }) => {
+    const live = await page();
+    await live.waitForSelector("g.node");
+    const { hosts } = await (await fetch(new URL("/api/world", live.url()))).json();
+    assert.ok(hosts.length >= 50, `${hosts.length} hosts`);
+    assert.equal(await live.locator("g.node").count(), hosts.length);
+    await shot(live, "live");
+    await live.click(".map .icon-button[aria-pressed]");
+    assert.equal(await live.locator(".map-table tbody tr").count(), hosts.length);
+  },
+
+  "a question asked on the page becomes arrows and one tree of causes": async ({ page }) => {
+    const live = await page();
+    await live.waitForSelector("#try-host option", { state: "attached" });
+    await ask(live, "www.ibm.com");
+    assert.match(await live.textContent(".answer"), /NOERROR/);
+    await live.waitForSelector("g.row.message");
+    const labels = await live.locator(".row-label").allTextContents();
+    assert.ok(labels.some((label) => label.includes("www.ibm.com")), labels.join(" | "));
+    // What was asked is chosen at once: its tree stands beside the ladder.
+    await live.waitForSelector(".tree .line[aria-level='3']");
+    const root = await live.textContent(".tree .line[aria-level='1']");
+    assert.match(root, /www\.ibm\.com/);
+  },
+
+  "a question of another program appears within 200 ms of its happening": async ({ page, base }) => {
+    const live = await page();
+    await live.waitForSelector("g.node");
+    await live.waitForFunction(() => performance.now() > 1000);
+    await live.evaluate(() => {
+      const seen = new MutationObserver(() => {
+        const label = [...document.querySelectorAll(".row-label")]
+          .find((each) => each.textContent.includes("career.jobs"));
+        if (label && !window.seenAt) window.seenAt = Date.now();
+      });
+      seen.observe(document.querySelector(".ladder-drawing"), { subtree: true, childList: true });
+    });
+    const asked = Date.now();
+    await fetch(`${base}/api/do`, {
+      method: "POST", headers: { "content-type": "application/json" },
+      body: JSON.stringify({ action: { query: { from: "Andrea", name: "www.career.jobs" } } }),
+    });
+    await live.waitForFunction(() => window.seenAt);
+    const took = await live.evaluate(() => window.seenAt) - asked;
+    console.log(`     the first arrow stood on the page after ${took} ms`);
+    assert.ok(took < 1000, `${took} ms`);
+  },
+
+  "a cached record counts down while one watches": async ({ page }) => {
+    const live = await page();
+    await live.waitForSelector("#try-host option", { state: "attached" });
+    await ask(live, "gaia.cs.umass.edu");
+    const left = live.locator(".cache li", { hasText: "gaia.cs.umass.edu" }).first()
+      .locator(".cache-left");
+    const first = seconds(await left.textContent());
+    await live.waitForFunction(([name, before]) => {
+      const entry = [...document.querySelectorAll(".cache li")]
+        .find((each) => each.textContent.includes(name));
+      return entry && entry.querySelector(".cache-left").textContent !== before;
+    }, ["gaia.cs.umass.edu", await left.textContent()]);
+    assert.ok(seconds(await left.textContent()) < first);
+  },
+
+  "a frozen view stands still, and shows on resuming what it missed": async ({ page }) => {
+    const live = await page();
+    await live.waitForSelector("#try-host option", { state: "attached" });
+    await live.click("button.play");
+    const before = await live.textContent(".clock");
+    await ask(live, "www.amazon.com");
+    assert.equal(await live.textContent(".clock"), before);
+    const count = () => live.locator(".counter").textContent();
+    const frozen = Number((await count()).replace(/\D/g, ""));
+    await live.click("button.play");
+    await live.waitForFunction((old) => Number(document.querySelector(".counter").textContent
+      .replace(/\D/g, "")) > old, frozen);
+  },
+
+  "a host that is switched off by click answers nothing until it is mended": async ({ page }) => {
+    const live = await page();
+    await live.waitForSelector("#try-host option", { state: "attached" });
+    await live.locator("g.node[data-host='dns.cs.umass.edu']").click();
+    await live.click(".fault[data-fault=down]");
+    await live.waitForSelector(".fault-chip");
+    await live.waitForSelector("g.node.broken[data-host='dns.cs.umass.edu']");
+    await ask(live, "nobody-asked-before.cs.umass.edu");
+    assert.match(await live.textContent(".answer"), /SERVFAIL|no answer|no reply|time/i);
+    await live.click(".fault-chip button");
+    await live.waitForSelector(".fault-chip", { state: "detached" });
+  },
+};

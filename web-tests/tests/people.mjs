@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { fitsItsWindow, openMessage, openRun } from "../tools.mjs";
+
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+
+export default {
+  "in Spanish every text is Spanish, and the choice is remembered": async ({ page, shot }) => {
+    const run = await openRun(page);
+    await openMessage(run, "referral");
+    const english = await run.textContent(".meaning");
+    await run.click(".languages button[lang=es]");
+    assert.equal(await run.getAttribute("html", "lang"), "es");
+    assert.equal(await run.textContent("#ladder-title"), "Mensajes");
+    assert.notEqual(await run.textContent(".meaning"), english);
+    const texts = await (await fetch(new URL("/text/en.json", run.url()))).json();
+    const spanish = await (await fetch(new URL("/text/es.json", run.url()))).json();
+    const shown = await run.evaluate(() => document.body.innerText);
+    const headings = ["story", "causes", "checks", "fields", "state_cache", "notes", "break"];
+    for (const key of headings) {
+      assert.ok(shown.includes(spanish[key]), spanish[key]);
+      assert.ok(!shown.split("\n").includes(texts[key]), texts[key]);
+    }
+    const keys = Object.keys(texts).filter((key) => key.includes("_"));
+    for (const key of keys) assert.ok(!shown.includes(key), `the key ${key} is shown`);
+    await shot(run, "spanish");
+    await run.reload();
+    await run.waitForSelector(".steps .step");
+    assert.equal(await run.getAttribute("html", "lang"), "es");
+  },
+
+  "a Spanish browser gets Spanish": async ({ page }) => {
+    const live = await page("/", { locale: "es-CO" });
+    assert.equal(await live.textContent("#ladder-title"), "Mensajes");
+  },
+
+  "light and dark follow the system until one is chosen, which is remembered": async ({ page, shot }) => {
+    const run = await openRun(page, { colorScheme: "light" });
+    const theme = () => run.getAttribute("html", "data-theme");
+    assert.equal(await theme(), "light");
+    await openMessage(run, "referral");
+    await shot(run, "light");
+    await run.emulateMedia({ colorScheme: "dark" });
+    await run.waitForSelector("html[data-theme=dark]");
+    await run.click(".theme-button");
+    assert.equal(await theme(), "light");
+    await run.reload();
+    await run.waitForSelector(".steps .step");
+    assert.equal(await theme(), "light");
+  },
+
+  "on a phone each panel fills the window and nothing is cut off": async ({ page, shot }) => {
+    const run = await openRun(page, PHONE);
+    for (const panel of ["story", "map", "ladder", "message", "causes", "state"]) {
+      const names = { story: "Story", map: "Map", ladder: "Messages", message: "Message",
+        causes: "Causes", state: "State" };
+      await run.locator(".tabs button", { hasText: new RegExp(`^${names[panel]}$`) }).click();
+      assert.ok(await run.isVisible(`#${panel}`), panel);
+      const others = await run.locator(".desk .panel:visible").count();
+      assert.equal(others, 1, `only ${panel} is shown`);
+      await fitsItsWindow(run);
+      await shot(run, `phone-${panel}`);
+    }
+  },
+
+  "on a phone a tap on an arrow opens its message": async ({ page, shot }) => {
+    const run = await openRun(page, PHONE);
+    await run.locator(".tabs button", { hasText: /^Messages$/ }).click();
+    await run.locator("g.row.message .row-label").first().tap();
+    await run.waitForSelector("#message .pane-bytes .hex-line");
+    assert.ok(await run.isVisible("#message"));
+    await shot(run, "phone-opened");
+  },
+
+  "everything is reached by keys, and ? lists them": async ({ page, shot }) => {
+    const run = await openRun(page);
+    await run.keyboard.press("?");
+    await run.waitForSelector("dialog[open] .keys-table");
+    const listed = await run.locator("dialog kbd").allTextContents();
+    for (const key of ["␣", "←", "→", "/", "?", "n", "t", "l"]) assert.ok(listed.includes(key), key);
+    await shot(run, "keys");
+    await run.keyboard.press("Escape");
+    await run.waitForSelector("dialog", { state: "detached" });
+    await run.keyboard.press("t");
+    assert.equal(await run.getAttribute("html", "data-theme"), "light");
+    await run.keyboard.press("l");
+    assert.equal(await run.getAttribute("html", "lang"), "es");
+    const rows = () => run.locator("g.row.note").count();
+    const before = await rows();
+    await run.keyboard.press("n");
+    await run.waitForFunction((old) => document.querySelectorAll("g.row.note").length > old, before);
+    await run.keyboard.press("4");
+    await run.keyboard.press("j");
+    assert.equal(await run.locator("g.row.chosen").count(), 1);
+    await run.locator("g.node").first().focus();
+    await run.keyboard.press("Enter");
+    await run.waitForSelector(".host-card");
+    await run.keyboard.press("Escape");
+    await run.waitForSelector(".host-card", { state: "detached" });
+  },
+
+  "with reduced motion nothing moves by itself": async ({ page }) => {
+    const run = await openRun(page);
+    assert.equal(await run.locator("button.play").getAttribute("aria-label"), "Play");
+    assert.equal(await run.locator("g.dot").count(), 0);
+    assert.ok(await run.locator("g.row.message").count() > 0, "the run stands at its end");
+  },
+
+  "an empty panel says what will appear and how": async ({ page }) => {
+    const run = await openRun(page);
+    await run.keyboard.press("Home");
+    for (const panel of ["causes", "ladder", "message", "state"]) {
+      const text = await run.textContent(`#${panel} .empty`);
+      assert.ok(text.length > 30, `${panel}: ${text}`);
+    }
+  },
+
+  "the course lists every statement with its state": async ({ page, shot }) => {
+    const course = await page("/#course");
+    await course.waitForSelector(".station", { timeout: 50_000 });
+    const all = await course.locator(".statement").count();
+    assert.ok(all > 100, `${all} statements`);
+    assert.ok(await course.locator(".statement.yes").count() > 0);
+    await course.click(".tally .yes");
+    assert.equal(await course.locator(".statement:visible").count(),
+      await course.locator(".statement.yes").count());
+    await shot(course, "course");
+    await course.locator(".statement.yes a").first().click();
+    await course.waitForSelector(".steps .step");
+  },
+};
