@@ -20,6 +20,8 @@ export class EventLog {
     this.effects = new Map();
     /** @type {Map<number, EventView[]>} what became of each message */
     this.fates = new Map();
+    /** @type {Map<number, number>} the first ancestor of each event */
+    this.roots = new Map();
     this.forgotten = 0;
   }
 
@@ -28,6 +30,8 @@ export class EventLog {
     for (const event of events) {
       this.events.push(event);
       this.byId.set(event.id, event);
+      // Causes are older than what they cause, so their roots are known.
+      this.roots.set(event.id, this.roots.get(event.cause) ?? event.id);
       if (event.type === "fate" && event.of) push(this.fates, event.of, split(event));
       else if (event.cause) push(this.effects, event.cause, event);
     }
@@ -42,6 +46,7 @@ export class EventLog {
       this.byId.delete(id);
       this.effects.delete(id);
       this.fates.delete(id);
+      this.roots.delete(id);
     }
   }
 
@@ -78,15 +83,9 @@ export class EventLog {
     return this.fates.get(id)?.find((fate) => MARKED.has(fate.fate ?? ""));
   }
 
-  /** The first ancestor of an event. @param {EventView} event */
+  /** The first ancestor of an event that is here. @param {EventView} event */
   root(event) {
-    let root = event;
-    const seen = new Set([event.id]);
-    for (let up = this.parent(root); up && !seen.has(up.id); up = this.parent(root)) {
-      seen.add(up.id);
-      root = up;
-    }
-    return root;
+    return this.byId.get(this.roots.get(event.id) ?? event.id) ?? event;
   }
 
   /** @param {EventView} event */

@@ -66,7 +66,7 @@ export function mapPanel() {
       { class: "icon-button", "aria-pressed": () => String(asTable.get()) }),
   ];
   return panel("map", "map", tools, faultChips(),
-    h("div", { class: "map-stage", hidden: asTable.get }, box, hostCard()),
+    h("div", { class: "map-stage", hidden: asTable.get }, box), hostCard(),
     h("div", { class: "map-table", hidden: () => !asTable.get(), tabindex: "0" },
       () => (asTable.get() ? hostTable() : null)));
 }
