@@ -14,6 +14,7 @@ mod action;
 mod breakage;
 mod load;
 mod outcome;
+mod program;
 mod send;
 mod served;
 mod services;
@@ -21,7 +22,7 @@ mod uppercase;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use capa7_dissect::{Cause, Causes};
 use capa7_dns_proto::{Name, RecordType};
@@ -31,6 +32,7 @@ use crate::story::HostTable;
 use crate::world::{World, WorldHost};
 
 pub use outcome::{ActionResult, LoadResult, Outcome, RecordShown};
+pub use program::{ProgramCall, ProgramEnd, ProgramFuture, Programs};
 pub use services::Resolver;
 
 /// A running world. Cloning shares it; it ends with its network.
@@ -49,6 +51,7 @@ struct Shared {
     uppercase: uppercase::UppercaseServers,
     /// Servers run as long as they are held.
     _servers: services::Servers,
+    programs: OnceLock<Programs>,
 }
 
 /// Why something cannot be done in this lab.
@@ -111,6 +114,7 @@ impl Lab {
             resolvers,
             uppercase,
             _servers: servers,
+            programs: OnceLock::new(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }

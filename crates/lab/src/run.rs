@@ -81,6 +81,9 @@ pub enum RunError {
         /// What there is.
         known: String,
     },
+    /// It runs programs of the machine.
+    #[error("{0} runs programs of this machine and needs `--net sealed`")]
+    NeedsSealed(String),
     /// Nothing was left to happen, and yet a step was not done.
     #[error("the run of {0} came to a standstill: a step waits for something that never happens")]
     Stalled(String),
@@ -229,6 +232,9 @@ impl RunReport {
 /// [`RunError`]: the scenario is not possible, or it does not end. A failed
 /// check is not an error.
 pub fn run_virtual(scenario: &Scenario, options: &RunOptions) -> Result<RunReport, RunError> {
+    if scenario.needs_programs() {
+        return Err(RunError::NeedsSealed(scenario.id.clone()));
+    }
     let plan = drive::Plan::new(scenario, options)?;
     let config = network_config(&plan.world, plan.seed, CAPTURE_BYTES);
     let network = VirtualNetwork::new(config);
@@ -250,21 +256,24 @@ pub enum Addresses {
 }
 
 /// Runs a scenario on a network of kernel sockets, made with
-/// [`network_config`], and judges it.
+/// [`network_config`], and judges it. `prepare` may give the started lab what
+/// it needs to run programs.
 ///
 /// # Errors
-/// As [`run_virtual`].
+/// As [`run_virtual`], and when `prepare` fails.
 pub async fn run_on(
     network: &Network,
     addresses: Addresses,
     scenario: &Scenario,
     options: &RunOptions,
+    prepare: impl FnOnce(&Lab) -> Result<(), LabError>,
 ) -> Result<RunReport, RunError> {
     let mut plan = drive::Plan::new(scenario, options)?;
     if addresses == Addresses::Loopback {
         plan.world = plan.world.in_loopback();
     }
     let lab = Lab::start(network, &plan.world)?;
+    prepare(&lab)?;
     let driven = drive::drive(&lab, &plan).await?;
     Ok(log::judge(&lab, &plan, driven))
 }

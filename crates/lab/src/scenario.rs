@@ -178,6 +178,14 @@ impl Scenario {
         self.file.statement.iter().map(|statement| statement.id.get_ref().clone()).collect()
     }
 
+    /// Whether it runs programs of the machine, which needs a sealed network.
+    #[must_use]
+    pub fn needs_programs(&self) -> bool {
+        let sabotage = self.file.sabotage.iter().flat_map(|sabotage| &sabotage.act);
+        let steps = self.file.step.iter().flat_map(|step| &step.act);
+        steps.chain(sabotage).any(|action| matches!(action, Action::Run(_)))
+    }
+
     /// The longest that a run may take.
     #[must_use]
     pub(crate) fn limit(&self) -> Time {

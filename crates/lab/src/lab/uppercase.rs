@@ -44,6 +44,13 @@ impl UppercaseServers {
         Ok(())
     }
 
+    /// Takes away all servers of a host, to be ended.
+    fn take_all(&self, host: &str) -> Vec<Task<()>> {
+        let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys: Vec<Key> = servers.keys().filter(|key| key.0 == host).cloned().collect();
+        keys.iter().filter_map(|key| servers.remove(key)).flatten().collect()
+    }
+
     /// Ends a server; whether there was one.
     fn stop(&self, key: &Key) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key).is_some()
@@ -78,6 +85,21 @@ fn task(host: &Host, over: SocketService, at: SocketAddr) -> Result<Task<()>, La
 }
 
 impl Lab {
+    /// Ends our own uppercase servers on a host, because a program of a
+    /// student's is to be that host instead (course K3). Other services stay.
+    pub async fn make_room(&self, host: &Host) {
+        let tasks = self.shared.uppercase.take_all(host.name());
+        if tasks.is_empty() {
+            return;
+        }
+        self.note_action(host, format!("{} makes room for a program", host.name()));
+        for task in tasks {
+            task.abort();
+            // Its sockets are closed when it has ended.
+            let _ended = task.await;
+        }
+    }
+
     /// Starts an uppercase server on a host.
     pub(super) fn start_program(&self, program: &Program) -> Result<(Cause, Outcome), LabError> {
         let (described, host) = self.host(program.host.get_ref())?;

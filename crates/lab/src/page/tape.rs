@@ -71,3 +71,64 @@ impl Tape {
 pub(super) const VIEWS_MAX: usize = 20_000;
 /// Events told in one go.
 const STEP: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use capa7_dissect::Room;
+    use capa7_net::{HostConfig, NetworkConfig, Note, VirtualNetwork};
+
+    use super::*;
+
+    fn network_with_notes(count: usize, capture_bytes: usize) -> VirtualNetwork {
+        let config = NetworkConfig { capture_bytes, ..NetworkConfig::default() };
+        let network = VirtualNetwork::new(config);
+        let host = HostConfig { name: "host".to_owned(), ..HostConfig::default() };
+        let host = network.network().add_host(host).unwrap();
+        for number in 0..count {
+            host.note(Note::new(Room::Lab, "counted", number.to_string()));
+        }
+        network
+    }
+
+    #[test]
+    fn every_watcher_reads_all_events_in_order_at_its_own_pace() {
+        let network = network_with_notes(2_500, 64 << 20);
+        let mut tape = Tape::default();
+        tape.catch_up(network.network().capture());
+        let mut cursor = 0;
+        let mut read = Vec::new();
+        loop {
+            let reading = tape.after(cursor, 300);
+            assert_eq!(reading.skipped, 0);
+            if reading.views.is_empty() {
+                break;
+            }
+            cursor = reading.cursor;
+            read.extend(reading.views.iter().map(|view| view.id));
+        }
+        assert_eq!(read, (1..=2_500).collect::<Vec<u64>>());
+    }
+
+    #[test]
+    fn a_watcher_that_comes_late_is_told_how_much_it_missed() {
+        let network = network_with_notes(20_000, 64 << 10);
+        let capture = network.network().capture();
+        assert!(capture.evicted() > 0, "the record is small");
+        let mut tape = Tape::default();
+        tape.catch_up(capture);
+        let reading = tape.after(0, 10);
+        assert_eq!(reading.skipped, capture.evicted());
+        assert_eq!(reading.views[0].id, capture.evicted() + 1);
+        let next = tape.after(reading.cursor, 10);
+        assert_eq!(next.skipped, 0);
+    }
+
+    #[test]
+    fn the_tape_holds_no_more_than_a_page_shows() {
+        let network = network_with_notes(VIEWS_MAX + 500, 64 << 20);
+        let mut tape = Tape::default();
+        tape.catch_up(network.network().capture());
+        assert_eq!(tape.views().count(), VIEWS_MAX);
+        assert_eq!(tape.after(0, 1).skipped, 500);
+    }
+}

@@ -266,6 +266,9 @@ pub struct Run {
     pub host: Spanned<String>,
     /// The program and its arguments.
     pub command: Vec<String>,
+    /// Whether it goes on beside the steps, as a server does.
+    #[serde(default)]
+    pub background: bool,
 }
 
 /// Something goes wrong.

@@ -12,11 +12,15 @@ const MARK: &str = "digest of ";
 fn digests(seed: u64) -> Vec<String> {
     let run = |id: String| {
         let scenario = Scenario::carried(&id).unwrap_or_else(|error| panic!("{error}"));
+        if scenario.needs_programs() {
+            return None;
+        }
         let options = RunOptions { seed: Some(seed), ..RunOptions::default() };
         let report = run_virtual(&scenario, &options).unwrap_or_else(|e| panic!("{id}: {e}"));
-        format!("{MARK}{id}: {}", report.digest)
+        Some(format!("{MARK}{id}: {}", report.digest))
     };
-    Scenario::all().into_iter().map(run).collect()
+    // Programs of the machine are outside of virtual time.
+    Scenario::all().into_iter().filter_map(run).collect()
 }
 
 #[test]
