@@ -15,6 +15,7 @@ use capa7_net::doctor::{self, Mode};
 use capa7_net::loopback::LowPorts;
 use capa7_net::namespace::House;
 use capa7_net::startup::Confinement;
+use capa7_net::tls::Authority;
 use capa7_net::wire::Wire;
 use clap::ValueEnum;
 
@@ -47,6 +48,8 @@ pub(crate) struct LiveLab {
     /// without veth.
     pub(crate) wire: Option<Wire>,
     house: Option<Arc<House>>,
+    /// The lab's certificate authority, trusted by exec'ed programs.
+    pub(crate) authority: Authority,
 }
 
 impl LivePlan {
@@ -105,7 +108,8 @@ impl LivePlan {
             ),
             _ => None,
         };
-        Ok(LiveLab { mode: self.mode, lab, wire, house })
+        let authority = Authority::new(&network)?;
+        Ok(LiveLab { mode: self.mode, lab, wire, house, authority })
     }
 }
 

@@ -71,7 +71,7 @@ impl Control {
         match text("do") {
             Some(exec::VERB) => {
                 let process = request.get("process").and_then(Value::as_u64);
-                self.place(text("as"), process.and_then(|id| u32::try_from(id).ok()))
+                self.place(text("as"), process.and_then(|id| u32::try_from(id).ok())).await
             }
             Some("pcap") => {
                 let (answer, sender) = Answer::with_stream(json!({}))?;
@@ -91,7 +91,7 @@ impl Control {
     }
 
     /// A place for a program: the namespace of its host and what it must know.
-    fn place(&self, wanted: Option<&str>, process: Option<u32>) -> Result<Answer> {
+    async fn place(&self, wanted: Option<&str>, process: Option<u32>) -> Result<Answer> {
         let world = self.live.lab.world();
         let host = match wanted {
             Some(word) => world.meant(word).with_context(|| unknown_host(world, word))?,
@@ -105,7 +105,11 @@ impl Control {
             format!("a {} lab has no hosts to be: only a sealed one does", self.live.mode_name())
         })?;
         let mut place = describe(world, host);
+        place.authority_pem = self.live.authority.certificate_pem().to_owned();
         let machine = self.live.lab.network().host(&host.name).context("the host has gone")?;
+        if self.live.wire.is_some() {
+            self.live.lab.make_room(&machine).await;
+        }
         match &self.live.wire {
             Some(wire) => {
                 Ok(place.answer(std::os::fd::AsFd::as_fd(&wire.attach(&machine)?), house.user())?)
