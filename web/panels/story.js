@@ -4,6 +4,7 @@ import { h } from "../base/dom.js";
 import { clock } from "../base/format.js";
 import { icon } from "../base/icons.js";
 import { either, t } from "../base/i18n.js";
+import { effect } from "../base/signal.js";
 import { empty, panel } from "../base/widgets.js";
 import * as player from "../model/player.js";
 import * as store from "../model/store.js";
@@ -33,7 +34,7 @@ function progress() {
 
 /** @param {Run} run */
 function steps(run) {
-  return h("ol", { class: "steps" }, run.steps.map((step, index) => {
+  const list = h("ol", { class: "steps" }, run.steps.map((step, index) => {
     const next = run.steps[index + 1];
     const state = () => {
       const now = store.now.get();
@@ -50,6 +51,24 @@ function steps(run) {
       h("span", {}, () => either(step.title))),
       () => state() === "here" && stepText(step));
   }));
+  let before = -1;
+  effect(() => {
+    const here = run.steps.filter(({ at }) => at <= store.now.get()).length - 1;
+    if (here === before) return;
+    before = here;
+    keepInView(list, list.children[Math.max(0, here)]);
+  });
+  return list;
+}
+
+/** Scrolls the panel, and nothing else, until the step that runs is seen.
+ * @param {Element} list @param {Element | undefined} step */
+function keepInView(list, step) {
+  const body = list.closest(".panel-body");
+  if (!body || !step) return;
+  const [outer, inner] = [body.getBoundingClientRect(), step.getBoundingClientRect()];
+  if (inner.top < outer.top) body.scrollTop += inner.top - outer.top;
+  else if (inner.bottom > outer.bottom) body.scrollTop += inner.bottom - outer.bottom;
 }
 
 /** @param {Step} step */

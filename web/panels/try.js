@@ -21,7 +21,7 @@ export function tryPanel() {
     h("ul", { class: "commands" }, [
       "capa7 lab exec -- dig www.urosario.edu.co",
       "capa7 lab exec -- dig +trace gaia.cs.umass.edu",
-      "capa7 lab exec --as hostname -- python3 server.py",
+      "capa7 lab exec --as aula1 -- python3 server.py",
       "capa7 lab pcap - | wireshark -k -i -",
     ].map(command)),
     h("h3", {}, () => t("try_story")),
