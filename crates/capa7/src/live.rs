@@ -36,7 +36,7 @@ pub(crate) enum NetChoice {
 pub(crate) struct LivePlan {
     pub(crate) mode: Mode,
     wire: bool,
-    house: Arc<OnceLock<House>>,
+    house: Arc<OnceLock<Arc<House>>>,
 }
 
 /// A running lab on kernel sockets.
@@ -81,7 +81,7 @@ impl LivePlan {
         let place = Arc::clone(&self.house);
         Confinement::Namespace(Box::new(move || {
             let house = House::enter().map_err(std::io::Error::other)?;
-            drop(place.set(house));
+            drop(place.set(Arc::new(house)));
             Ok(())
         }))
     }
@@ -96,19 +96,24 @@ impl LivePlan {
     }
 
     /// Starts the world's hosts and, when there can be one, the wire.
-    pub(crate) fn start(self, world: World, seed: u64) -> Result<LiveLab> {
+    pub(crate) fn start(&self, world: World, seed: u64) -> Result<LiveLab> {
         let world = if self.mode == Mode::Sealed { world } else { world.in_loopback() };
         let network = self.network(&world, seed);
         let lab = Lab::start(&network, &world)?;
-        let house = Arc::into_inner(self.house).and_then(OnceLock::into_inner).map(Arc::new);
+        self.attach(&network, lab)
+    }
+
+    /// A lab that runs already, with the wire to programs where there can be one.
+    pub(crate) fn attach(&self, network: &Network, lab: Lab) -> Result<LiveLab> {
+        let house = self.house.get().cloned();
         let wire = match (&house, self.wire) {
             (Some(house), true) => Some(
-                Wire::start(&network, Arc::clone(house))
+                Wire::start(network, Arc::clone(house))
                     .context("the wire to exec'ed programs did not start")?,
             ),
             _ => None,
         };
-        let authority = Authority::new(&network)?;
+        let authority = Authority::new(network)?;
         Ok(LiveLab { mode: self.mode, lab, wire, house, authority })
     }
 }

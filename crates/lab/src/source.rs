@@ -58,6 +58,27 @@ impl Folder {
         }
     }
 
+    /// The names of the files directly in this folder, in their order; none
+    /// when it cannot be read.
+    #[must_use]
+    pub fn files(&self) -> Vec<String> {
+        let mut names: Vec<String> = match self {
+            Self::Carried(folder) => {
+                let prefix = format!("{folder}/");
+                let below = Carried::iter();
+                let inside = below.filter_map(|path| path.strip_prefix(&prefix).map(str::to_owned));
+                inside.filter(|name| !name.contains('/')).collect()
+            }
+            Self::Disk(folder) => {
+                let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+                let files = entries.filter(|entry| entry.path().is_file());
+                files.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+            }
+        };
+        names.sort();
+        names
+    }
+
     /// The name by which messages to people call a file of this folder.
     #[must_use]
     pub fn shown(&self, name: &str) -> String {

@@ -1,6 +1,6 @@
 //! `capa7 lab`: a private internet on this machine, until Ctrl-C.
 
-mod control;
+pub(crate) mod control;
 mod exec;
 
 use std::net::SocketAddr;

@@ -1,9 +1,12 @@
 //! `capa7 run`: scenarios to their end, judged.
 
+mod programs;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use capa7_lab::lab::{Lab, LabError};
 use capa7_lab::run::{
     Addresses, Format, RunOptions, RunReport, json_document, junit, run_on, run_virtual,
     text_report,
@@ -82,6 +85,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         Net::Virtual => {
             let mut reports = Vec::with_capacity(scenarios.len());
             for scenario in &scenarios {
+                if scenario.needs_programs() {
+                    skip(scenario);
+                    continue;
+                }
                 let report = run_virtual(scenario, &options)?;
                 show(args, &report, scenarios.len());
                 reports.push(report);
@@ -107,10 +114,6 @@ fn run_live(
 ) -> anyhow::Result<Vec<RunReport>> {
     let plan = LivePlan::choose(choice)?;
     let confinement = plan.confinement();
-    let addresses = match plan.mode {
-        Mode::Sealed => Addresses::True,
-        Mode::Loopback | Mode::Virtual => Addresses::Loopback,
-    };
     startup::start(
         || Ok(()),
         |()| Ok(()),
@@ -118,16 +121,47 @@ fn run_live(
         |(), ()| async {
             let mut reports = Vec::with_capacity(scenarios.len());
             for scenario in scenarios {
-                let seed = options.seed.unwrap_or(scenario.seed);
-                let network = plan.network(&scenario.world, seed);
-                let report = run_on(&network, addresses, scenario, options).await?;
-                network.end_tasks();
+                if scenario.needs_programs() && plan.mode != Mode::Sealed {
+                    skip(scenario);
+                    continue;
+                }
+                let report = one_live(&plan, scenario, options).await?;
                 show(args, &report, scenarios.len());
                 reports.push(report);
             }
             Ok(reports)
         },
     )
+}
+
+async fn one_live(
+    plan: &LivePlan,
+    scenario: &Scenario,
+    options: &RunOptions,
+) -> anyhow::Result<RunReport> {
+    let addresses = match plan.mode {
+        Mode::Sealed => Addresses::True,
+        Mode::Loopback | Mode::Virtual => Addresses::Loopback,
+    };
+    let network = plan.network(&scenario.world, options.seed.unwrap_or(scenario.seed));
+    let mut offer = None;
+    let prepare = |lab: &Lab| {
+        if scenario.needs_programs() {
+            let made = programs::offer(plan, &network, lab, scenario);
+            offer = Some(made.map_err(|error| LabError::Bad(format!("{error:#}")))?);
+        }
+        Ok(())
+    };
+    let report = run_on(&network, addresses, scenario, options, prepare).await?;
+    drop(offer);
+    network.end_tasks();
+    Ok(report)
+}
+
+/// Names a scenario that is not run here, and why.
+fn skip(scenario: &Scenario) {
+    let id = &scenario.id;
+    output::tell(&format!("skipped: {id} runs programs of this machine: add --net sealed"));
 }
 
 /// Prints a report as soon as its scenario has ended.
