@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use capa7_dissect::Room;
 use capa7_dns_proto::Rcode;
-use capa7_dns_proto::message::{Edns, EdnsOption, ExtendedError, HEADER_OCTETS, Message};
+use capa7_dns_proto::message::{Edns, EdnsOption, ExtendedError, Message};
 use capa7_dns_proto::resolve::{ResolverConfig, Transport};
 use capa7_net::{Host, Task, TcpListener, TcpStream, UdpSocket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -23,7 +23,7 @@ use crate::access::AddressBlock;
 use crate::authoritative::listen_addresses;
 use crate::connections::{ConnectionLimits, Connections};
 use crate::frames::{Frames, frame};
-use crate::resolving::{Answer, NoteObserver, ReplyTo, ResolverTask, Resolving};
+use crate::resolving::{Answer, NoteObserver, ReplyTo, ResolverTask, Resolving, deserves_reply};
 
 /// How a resolver listens and works.
 #[derive(Clone, Debug)]
@@ -211,12 +211,6 @@ async fn one_connection(host: Host, mut stream: TcpStream, limits: ConnectionLim
             }
         }
     }
-}
-
-/// Whether these octets are a query: two servers must not answer each other's
-/// replies for ever (RFC 1035 §4.1.1, QR).
-fn deserves_reply(octets: &[u8]) -> bool {
-    octets.len() >= HEADER_OCTETS && octets.get(2).is_some_and(|flags| flags & 0x80 == 0)
 }
 
 /// REFUSED with the reason (RFC 8914 §4.19), or nothing for what is no query.

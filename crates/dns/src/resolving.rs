@@ -16,6 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use capa7_dissect::{Cause, Causes, Room};
 use capa7_dns_proto::Instant;
+use capa7_dns_proto::message::HEADER_OCTETS;
 use capa7_dns_proto::resolve::{
     ClientId, ExchangeTag, Input, Output, Resolver, ResolverConfig, ResolverNote, Transport,
 };
@@ -193,6 +194,8 @@ impl Shell {
     async fn on_request(&mut self, request: Request) {
         let now = self.now();
         match request {
+            // Nothing will answer it: who asked is told by the dropped `reply`.
+            Request::Ask { octets, .. } if !deserves_reply(&octets) => {}
             Request::Ask { octets, transport, cause, reply } => {
                 // Nobody hears how it was found: the short way for a server under load.
                 let mut answer = Vec::new();
@@ -264,6 +267,12 @@ impl Shell {
             self.host.note(to_net_note(note).because(causes));
         }
     }
+}
+
+/// Whether these octets are a query: two servers must not answer each other's
+/// replies for ever (RFC 1035 §4.1.1, QR).
+pub(crate) fn deserves_reply(octets: &[u8]) -> bool {
+    octets.len() >= HEADER_OCTETS && octets.get(2).is_some_and(|flags| flags & 0x80 == 0)
 }
 
 /// A decision as the capture keeps it: the reason in English, the Spanish one

@@ -3,3 +3,4 @@
 mod allocation;
 mod corpora;
 mod reference_answers;
+mod reference_cases;

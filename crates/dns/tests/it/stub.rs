@@ -1,0 +1,172 @@
+//! What a stub client believes, and how long it waits.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use capa7_dns::{StubError, StubOptions};
+use capa7_dns_proto::message::{Message, Question, Rdata, Record};
+use capa7_dns_proto::{Rcode, RecordType};
+use capa7_net::capture::What;
+use capa7_net::fault::{Matcher, MessageAction, MessageRule};
+use capa7_net::{Cause, Host};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::world::{NS1, ROUND_TRIP, World, at, authority, example_zone, framed, lookup, send};
+
+const WWW: &str = "www.example.com";
+
+fn drop_first(world: &World, count: u64) {
+    world.net.network().faults().add_message(MessageRule {
+        text: "the first questions are lost".to_owned(),
+        matcher: Matcher { port: Some(53), count: Some(count), ..Matcher::default() },
+        action: MessageAction::Drop,
+    });
+}
+
+/// The questions sent: source port and id of each.
+fn questions(world: &World) -> Vec<(u16, u16)> {
+    let events = world.net.network().capture().since(Cause::NONE, usize::MAX);
+    let sent = events.iter().filter_map(|event| match &event.what {
+        What::Datagram(packet) if packet.to == NS1 => {
+            Some((packet.from.port(), u16::from_be_bytes([packet.bytes[0], packet.bytes[1]])))
+        }
+        _ => None,
+    });
+    sent.collect()
+}
+
+// RFC 5452 §9.2: each try is as hard to guess as the first.
+#[test]
+fn a_lost_question_is_asked_again_with_another_id_and_port() {
+    let world = World::new();
+    let _server = authority(&world.host("ns1", [10, 0, 0, 3]), &[&example_zone()]);
+    let client = world.client("client", 1);
+    drop_first(&world, 2);
+    let options = StubOptions::default();
+    let reply = world.run(lookup(&client, NS1, WWW, RecordType::A, options)).unwrap();
+    assert_eq!(reply.took, Duration::from_secs(4) + ROUND_TRIP);
+    let questions = questions(&world);
+    let ports: BTreeSet<u16> = questions.iter().map(|(port, _)| *port).collect();
+    let ids: BTreeSet<u16> = questions.iter().map(|(_, id)| *id).collect();
+    assert_eq!((questions.len(), ports.len(), ids.len()), (3, 3, 3));
+}
+
+#[test]
+fn a_silent_server_is_given_up_after_three_tries_of_two_seconds() {
+    let world = World::new();
+    let _server = authority(&world.host("ns1", [10, 0, 0, 3]), &[&example_zone()]);
+    let client = world.client("client", 1);
+    drop_first(&world, 100);
+    let begin = client.now();
+    let options = StubOptions::default();
+    let error = world.run(lookup(&client, NS1, WWW, RecordType::A, options)).unwrap_err();
+    assert!(matches!(error, StubError::NoAnswer { tries: 3, .. }), "{error}");
+    assert_eq!(client.now().since(begin), Duration::from_secs(6));
+    assert_eq!(error.to_string(), "10.0.0.3:53 did not answer in 3 tries of 2 s");
+}
+
+fn answer_of(query: &Message, address: [u8; 4]) -> Message {
+    let mut reply = query.reply(Rcode::NOERROR);
+    let owner = query.questions[0].name.clone();
+    reply.answers = vec![Record::new(owner, RecordType::A, 60, Rdata::a(address.into()))];
+    reply
+}
+
+/// A server that sends six lies before the truth.
+async fn liar(host: Host) {
+    let socket = host.bind_udp(NS1).unwrap();
+    let other_port = host.bind_udp("10.0.0.3:5353".parse().unwrap()).unwrap();
+    let asked = socket.recv_from().await.unwrap();
+    let query = Message::parse(&asked.bytes).unwrap();
+    let lie = answer_of(&query, [6, 6, 6, 6]);
+    let mut wrong_id = lie.clone();
+    wrong_id.header.id ^= 1;
+    let mut wrong_question = lie.clone();
+    wrong_question.questions = vec![Question::new("other.example".parse().unwrap(), RecordType::A)];
+    let mut wrong_type = lie.clone();
+    wrong_type.questions[0].qtype = RecordType::AAAA;
+    let mut no_reply = lie.clone();
+    no_reply.header.qr = false;
+    send(&other_port, asked.from, &lie.write().unwrap()).await;
+    for lie in [wrong_id, wrong_question, wrong_type, no_reply] {
+        send(&socket, asked.from, &lie.write().unwrap()).await;
+    }
+    send(&socket, asked.from, &lie.write().unwrap()[..20]).await;
+    send(&socket, asked.from, &answer_of(&query, [192, 0, 2, 1]).write().unwrap()).await;
+}
+
+// RFC 5452 §9.1: address, port, id and question must all be those of the query.
+#[test]
+fn replies_to_other_questions_or_from_other_places_are_as_if_they_had_not_come() {
+    let world = World::new();
+    let host = world.host("ns1", [10, 0, 0, 3]);
+    let _liar = host.spawn("liar", liar(host.clone()));
+    let client = world.client("client", 1);
+    let options = StubOptions::default();
+    let reply = world.run(lookup(&client, NS1, WWW, RecordType::A, options)).unwrap();
+    assert_eq!(reply.message.answers[0].a().unwrap().octets(), [192, 0, 2, 1]);
+    assert_eq!(reply.took, ROUND_TRIP, "one try was enough");
+}
+
+/// Reads one question from one connection and writes `answer`.
+async fn one_stream(host: Host, answer: Vec<u8>) {
+    let listener = host.listen_tcp(NS1).unwrap();
+    let mut stream = listener.accept().await.unwrap();
+    let mut question = [0; 100];
+    let _count = stream.read(&mut question).await.unwrap();
+    stream.write_all(&answer).await.unwrap();
+}
+
+#[test]
+fn a_stream_that_brings_nonsense_is_told_as_what_it_is() {
+    let check = |answer: Vec<u8>, expected: &str| {
+        let world = World::new();
+        let host = world.host("ns1", [10, 0, 0, 3]);
+        let _server = host.spawn("server", one_stream(host.clone(), answer));
+        let client = world.client("client", 1);
+        let options = StubOptions { tcp: true, ..StubOptions::default() };
+        let error = world.run(lookup(&client, NS1, WWW, RecordType::A, options)).unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error}");
+    };
+    check(framed(b"no message"), "10.0.0.3:53 sent a malformed reply: ");
+    let other = Message::query(1, Question::new("other.example".parse().unwrap(), RecordType::A));
+    let other = other.reply(Rcode::NOERROR).write().unwrap();
+    check(framed(&other), "10.0.0.3:53 answered another question");
+    check(vec![0, 40, 1, 2], "cannot ask 10.0.0.3:53: ");
+}
+
+#[test]
+fn a_server_without_streams_or_without_answers_is_told() {
+    let world = World::new();
+    let host = world.host("ns1", [10, 0, 0, 3]);
+    let client = world.client("client", 1);
+    let options = StubOptions { tcp: true, ..StubOptions::default() };
+    let error = world.run(lookup(&client, NS1, WWW, RecordType::A, options.clone())).unwrap_err();
+    assert!(
+        matches!(&error, StubError::Network { error, .. }
+        if error.kind() == std::io::ErrorKind::ConnectionRefused),
+        "{error}"
+    );
+    // Accepts, and never says a word.
+    let listener = host.listen_tcp(NS1).unwrap();
+    let _silent = host.spawn("silent", async move {
+        let stream = listener.accept().await;
+        std::future::pending::<()>().await;
+        drop(stream);
+    });
+    let begin = client.now();
+    let error = world.run(lookup(&client, NS1, WWW, RecordType::A, options)).unwrap_err();
+    assert!(matches!(error, StubError::NoAnswer { .. }), "{error}");
+    assert_eq!(client.now().since(begin), Duration::from_secs(6));
+}
+
+#[test]
+fn an_address_that_nobody_has_is_given_up_in_time() {
+    let world = World::new();
+    let client = world.client("client", 1);
+    let begin = client.now();
+    let nobody = at([10, 9, 9, 9]);
+    let error = world.run(lookup(&client, nobody, WWW, RecordType::A, StubOptions::default()));
+    assert!(error.is_err());
+    assert!(client.now().since(begin) <= Duration::from_secs(6));
+}
