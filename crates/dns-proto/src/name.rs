@@ -457,12 +457,16 @@ fn label_at(wire: &[u8], at: u8) -> &[u8] {
 }
 
 impl fmt::Display for Name {
-    /// Absolute presentation form; octets that a zone file would misread are escaped.
+    /// Absolute presentation form; octets that a zone file would misread are escaped. The
+    /// alternate form `{:#}` leaves out the dot at the end, as people write names in sentences.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_root() {
             return f.write_char('.');
         }
-        for label in self.labels() {
+        for (index, label) in self.labels().enumerate() {
+            if index > 0 {
+                f.write_char('.')?;
+            }
             for &octet in label {
                 match octet {
                     b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => {
@@ -472,9 +476,8 @@ impl fmt::Display for Name {
                     _ => write!(f, "\\{octet:03}")?,
                 }
             }
-            f.write_char('.')?;
         }
-        Ok(())
+        if f.alternate() { Ok(()) } else { f.write_char('.') }
     }
 }
 

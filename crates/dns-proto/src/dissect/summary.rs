@@ -91,11 +91,7 @@ pub(super) fn short(record: &Record) -> String {
 
 /// A name without the dot at its end, as people write it.
 pub(super) fn plain(name: &Name) -> String {
-    let mut text = name.to_string();
-    if text.len() > 1 {
-        text.pop();
-    }
-    text
+    format!("{name:#}")
 }
 
 /// Longer data is cut.

@@ -43,88 +43,88 @@ impl ResolverNote {
     fn english(&self) -> String {
         match self {
             Self::AnsweredFromCache { name, rtype, seconds_left } => {
-                format!("{rtype} of {name} answered from the cache, {seconds_left} s left.")
+                format!("{rtype} of {name:#} answered from the cache, {seconds_left} s left.")
             }
             Self::AnsweredLocally { name, .. } => {
-                format!("{name} is answered without asking anybody.")
+                format!("{name:#} is answered without asking anybody.")
             }
             Self::Deduplicated { name, rtype, clients } => format!(
-                "{rtype} of {name} is being looked up already: one search serves {clients} clients."
+                "{rtype} of {name:#} is being looked up already: one search serves {clients} clients."
             ),
             Self::Refused { rcode, reason } => {
                 format!("Turned down with {rcode} because {}.", refusal(*reason).0)
             }
             Self::Expired { name, rtype } => {
-                format!("What was known about {rtype} of {name} has expired.")
+                format!("What was known about {rtype} of {name:#} has expired.")
             }
             Self::Primed { servers, addresses, ttl_s } => format!(
                 "The root names {servers} servers with {addresses} addresses; kept for {ttl_s} s."
             ),
             Self::ChoseServer { zone, server, address, candidates, reason, .. } => format!(
-                "Chose {server} ({address}) of the {candidates} for {zone}: {}.",
+                "Chose {server:#} ({address}) of the {candidates} for {zone:#}: {}.",
                 choice(*reason).0
             ),
             Self::Asked { name, rtype, server, joined: false } => {
-                format!("Asked {server} for {rtype} of {name}.")
+                format!("Asked {server:#}: {rtype} of {name:#}?")
             }
             Self::Asked { name, rtype, server, joined: true } => format!(
-                "{server} is being asked for {rtype} of {name} already; its reply serves both."
+                "{server:#} is being asked for {rtype} of {name:#} already; its reply serves both."
             ),
             Self::LookingUpServer { server, zone } => {
-                format!("The address of {server}, a server of {zone}, has to be found first.")
+                format!("The address of {server:#}, a server of {zone:#}, has to be found first.")
             }
             Self::Referral { from, zone, servers, glue, ttl_s } => format!(
-                "{from} refers to {zone}: {} servers, {glue} usable addresses, kept for {ttl_s} s.",
+                "{from:#} refers to {zone:#}: {} servers, {glue} usable addresses, kept for {ttl_s} s.",
                 servers.len()
             ),
             Self::Cached { name, rtype, ttl_s, .. } => {
-                format!("{rtype} of {name} is kept for {ttl_s} s.")
+                format!("{rtype} of {name:#} is kept for {ttl_s} s.")
             }
             Self::CachedAbsence { name, rtype: Some(rtype), ttl_s, .. } => {
-                format!("That {name} has no {rtype} is kept for {ttl_s} s.")
+                format!("That {name:#} has no {rtype} is kept for {ttl_s} s.")
             }
             Self::CachedAbsence { name, rtype: None, ttl_s, .. } => {
-                format!("That {name} does not exist is kept for {ttl_s} s.")
+                format!("That {name:#} does not exist is kept for {ttl_s} s.")
             }
             Self::Alias { name, target } => {
-                format!("{name} is an alias; its canonical name is {target}.")
+                format!("{name:#} is an alias; its canonical name is {target:#}.")
             }
             Self::OutOfZone { name, records, zone, server } => format!(
-                "{records} records thrown away, the first about {name}: {server} was asked about \
-                 {zone} and has no say beyond it."
+                "{records} records thrown away, the first about {name:#}: {server:#} was asked about \
+                 {zone:#} and has no say beyond it."
             ),
             Self::Ignored { from, reason } => {
-                format!("A reply from {from} was not believed: {}.", ignored(*reason).0)
+                format!("A reply from {from:#} was not believed: {}.", ignored(*reason).0)
             }
             Self::Lame { zone, server } => {
-                format!("{server} is no authority for {zone}, though it was named as one.")
+                format!("{server:#} is no authority for {zone:#}, though it was named as one.")
             }
             Self::ServerFailed { zone, server, rcode: Some(rcode) } => {
-                format!("{server} answered {rcode} about {zone}; another server is tried.")
+                format!("{server:#} answered {rcode} about {zone:#}; another server is tried.")
             }
             Self::ServerFailed { zone, server, rcode: None } => {
-                format!("{server} sent nothing usable about {zone}; another server is tried.")
+                format!("{server:#} sent nothing usable about {zone:#}; another server is tried.")
             }
             Self::NoReply { server, unreachable: true, .. } => {
-                format!("{server} cannot be reached.")
+                format!("{server:#} cannot be reached.")
             }
             Self::NoReply { server, waited_ms, unreachable: false } => {
-                format!("No reply from {server} within {waited_ms} ms.")
+                format!("No reply from {server:#} within {waited_ms} ms.")
             }
             Self::TcpFallback { server, reason } => {
-                format!("{server} is asked again over TCP because {}.", tcp(*reason).0)
+                format!("{server:#} is asked again over TCP because {}.", tcp(*reason).0)
             }
             Self::WithoutEdns { server } => {
-                format!("{server} does not know EDNS and is asked without.")
+                format!("{server:#} does not know EDNS and is asked without.")
             }
             Self::WholeNameInstead { name } => {
-                format!("The servers fail on the shortened name; they are asked for {name}.")
+                format!("The servers fail on the shortened name; they are asked for {name:#}.")
             }
             Self::BudgetExceeded { name, rtype, bound } => {
-                format!("{rtype} of {name} is given up: {}.", budget(*bound).0)
+                format!("{rtype} of {name:#} is given up: {}.", budget(*bound).0)
             }
             Self::Failed { name, rtype, reason } => {
-                format!("{rtype} of {name} could not be found: {}.", failure(*reason).0)
+                format!("{rtype} of {name:#} could not be found: {}.", failure(*reason).0)
             }
         }
     }
@@ -133,91 +133,93 @@ impl ResolverNote {
     fn spanish(&self) -> String {
         match self {
             Self::AnsweredFromCache { name, rtype, seconds_left } => {
-                format!("{rtype} de {name} respondido desde la caché; le quedan {seconds_left} s.")
+                format!(
+                    "{rtype} de {name:#} respondido desde la caché; le quedan {seconds_left} s."
+                )
             }
             Self::AnsweredLocally { name, .. } => {
-                format!("{name} se responde sin preguntar a nadie.")
+                format!("{name:#} se responde sin preguntar a nadie.")
             }
             Self::Deduplicated { name, rtype, clients } => format!(
-                "{rtype} de {name} ya se está buscando: una búsqueda sirve a {clients} clientes."
+                "{rtype} de {name:#} ya se está buscando: una búsqueda sirve a {clients} clientes."
             ),
             Self::Refused { rcode, reason } => {
                 format!("Rechazada con {rcode} porque {}.", refusal(*reason).1)
             }
             Self::Expired { name, rtype } => {
-                format!("Lo que se sabía de {rtype} de {name} ha caducado.")
+                format!("Lo que se sabía de {rtype} de {name:#} ha caducado.")
             }
             Self::Primed { servers, addresses, ttl_s } => format!(
                 "La raíz nombra {servers} servidores con {addresses} direcciones; se guarda \
                  {ttl_s} s."
             ),
             Self::ChoseServer { zone, server, address, candidates, reason, .. } => format!(
-                "Elegido {server} ({address}) entre los {candidates} de {zone}: {}.",
+                "Elegido {server:#} ({address}) entre los {candidates} de {zone:#}: {}.",
                 choice(*reason).1
             ),
             Self::Asked { name, rtype, server, joined: false } => {
-                format!("Se preguntó a {server} por {rtype} de {name}.")
+                format!("Se preguntó a {server:#}: ¿{rtype} de {name:#}?")
             }
             Self::Asked { name, rtype, server, joined: true } => format!(
-                "Ya se está preguntando a {server} por {rtype} de {name}; su respuesta sirve a \
+                "Ya se está preguntando a {server:#} por {rtype} de {name:#}; su respuesta sirve a \
                  ambos."
             ),
             Self::LookingUpServer { server, zone } => {
-                format!("Antes hay que hallar la dirección de {server}, servidor de {zone}.")
+                format!("Antes hay que hallar la dirección de {server:#}, servidor de {zone:#}.")
             }
             Self::Referral { from, zone, servers, glue, ttl_s } => format!(
-                "{from} remite a {zone}: {} servidores, {glue} direcciones útiles; se guarda \
+                "{from:#} remite a {zone:#}: {} servidores, {glue} direcciones útiles; se guarda \
                  {ttl_s} s.",
                 servers.len()
             ),
             Self::Cached { name, rtype, ttl_s, .. } => {
-                format!("{rtype} de {name} se guarda {ttl_s} s.")
+                format!("{rtype} de {name:#} se guarda {ttl_s} s.")
             }
             Self::CachedAbsence { name, rtype: Some(rtype), ttl_s, .. } => {
-                format!("Que {name} no tiene {rtype} se guarda {ttl_s} s.")
+                format!("Que {name:#} no tiene {rtype} se guarda {ttl_s} s.")
             }
             Self::CachedAbsence { name, rtype: None, ttl_s, .. } => {
-                format!("Que {name} no existe se guarda {ttl_s} s.")
+                format!("Que {name:#} no existe se guarda {ttl_s} s.")
             }
             Self::Alias { name, target } => {
-                format!("{name} es un alias; su nombre canónico es {target}.")
+                format!("{name:#} es un alias; su nombre canónico es {target:#}.")
             }
             Self::OutOfZone { name, records, zone, server } => format!(
-                "{records} registros descartados, el primero sobre {name}: a {server} se le \
-                 preguntó por {zone} y no tiene voz fuera de ahí."
+                "{records} registros descartados, el primero sobre {name:#}: a {server:#} se le \
+                 preguntó por {zone:#} y no tiene voz fuera de ahí."
             ),
             Self::Ignored { from, reason } => {
-                format!("No se creyó una respuesta de {from}: {}.", ignored(*reason).1)
+                format!("No se creyó una respuesta de {from:#}: {}.", ignored(*reason).1)
             }
             Self::Lame { zone, server } => {
-                format!("{server} no es autoridad de {zone}, aunque así se lo nombró.")
+                format!("{server:#} no es autoridad de {zone:#}, aunque así se lo nombró.")
             }
             Self::ServerFailed { zone, server, rcode: Some(rcode) } => {
-                format!("{server} respondió {rcode} sobre {zone}; se prueba otro servidor.")
+                format!("{server:#} respondió {rcode} sobre {zone:#}; se prueba otro servidor.")
             }
             Self::ServerFailed { zone, server, rcode: None } => {
-                format!("{server} no envió nada útil sobre {zone}; se prueba otro servidor.")
+                format!("{server:#} no envió nada útil sobre {zone:#}; se prueba otro servidor.")
             }
             Self::NoReply { server, unreachable: true, .. } => {
-                format!("No se puede llegar a {server}.")
+                format!("No se puede llegar a {server:#}.")
             }
             Self::NoReply { server, waited_ms, unreachable: false } => {
-                format!("{server} no respondió en {waited_ms} ms.")
+                format!("{server:#} no respondió en {waited_ms} ms.")
             }
             Self::TcpFallback { server, reason } => {
-                format!("Se pregunta de nuevo a {server} por TCP porque {}.", tcp(*reason).1)
+                format!("Se pregunta de nuevo a {server:#} por TCP porque {}.", tcp(*reason).1)
             }
             Self::WithoutEdns { server } => {
-                format!("{server} no conoce EDNS y se le pregunta sin él.")
+                format!("{server:#} no conoce EDNS y se le pregunta sin él.")
             }
             Self::WholeNameInstead { name } => {
-                format!("Los servidores fallan con el nombre abreviado; se pregunta por {name}.")
+                format!("Los servidores fallan con el nombre abreviado; se pregunta por {name:#}.")
             }
             Self::BudgetExceeded { name, rtype, bound } => {
-                format!("Se abandona {rtype} de {name}: {}.", budget(*bound).1)
+                format!("Se abandona {rtype} de {name:#}: {}.", budget(*bound).1)
             }
             Self::Failed { name, rtype, reason } => {
-                format!("No se pudo hallar {rtype} de {name}: {}.", failure(*reason).1)
+                format!("No se pudo hallar {rtype} de {name:#}: {}.", failure(*reason).1)
             }
         }
     }
