@@ -18,6 +18,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -41,6 +42,9 @@ const EXIT_NO_PLACE: u8 = 2;
 /// `CAP_NET_BIND_SERVICE`, `CAP_NET_RAW` of linux/capability.h: low ports, and
 /// what ping, traceroute and tcpdump need. They hold in the lab only.
 const KEPT_CAPABILITIES: [u32; 2] = [10, 13];
+
+/// `CAP_SYS_ADMIN` of linux/capability.h: joining and making namespaces.
+const CAP_SYS_ADMIN: u32 = 21;
 
 /// Variables that would lead a program around the lab, in lower case; they
 /// are cleared in upper case too.
@@ -213,7 +217,9 @@ fn enter(
         ControlError::BadAnswer("it came without the host's network namespace".into())
     })?;
     let user = descriptors.next();
-    if let Some(user) = &user {
+    if let Some(user) = &user
+        && !is_own_user_namespace(user.as_fd())
+    {
         sys::setns(user.as_fd(), Kind::User)
             .map_err(ExecError::at("joining the lab's user namespace"))?;
     }
@@ -226,6 +232,9 @@ fn enter(
     }
     let authority = mounts::arrange(place)?;
     if user.is_some() {
+        if let Err(error) = sys::keep_nothing_over_exec() {
+            tracing::debug!(%error, "capabilities of the lab are kept");
+        }
         for capability in KEPT_CAPABILITIES {
             if let Err(error) = sys::keep_over_exec(capability) {
                 tracing::debug!(capability, %error, "a capability is not kept");
@@ -233,6 +242,26 @@ fn enter(
         }
     }
     Ok(authority)
+}
+
+/// Lets the programs that this process starts enter hosts of the lab that it
+/// runs, although they begin inside its user namespace: they keep what
+/// entering takes until they become the program. To be called with one thread,
+/// in the namespace.
+///
+/// # Errors
+/// Those of capset(2) and prctl(2).
+pub fn let_children_enter() -> io::Result<()> {
+    [CAP_SYS_ADMIN].into_iter().chain(KEPT_CAPABILITIES).try_for_each(sys::keep_over_exec)
+}
+
+/// A program that the lab itself started is in its user namespace already,
+/// and the kernel refuses to join that once more (setns(2), EINVAL).
+fn is_own_user_namespace(theirs: BorrowedFd<'_>) -> bool {
+    let number = |file: std::fs::File| file.metadata().map(|about| (about.dev(), about.ino()));
+    let own = std::fs::File::open("/proc/self/ns/user").and_then(number);
+    let theirs = theirs.try_clone_to_owned().map(std::fs::File::from).and_then(number);
+    matches!((own, theirs), (Ok(own), Ok(theirs)) if own == theirs)
 }
 
 #[cfg(test)]

@@ -15,8 +15,9 @@ use capa7_lab::scenario::Scenario;
 use capa7_lab::story::{Teller, json_line};
 use capa7_lab::text::Language;
 use capa7_net::doctor::Mode;
+use capa7_net::exec;
 use capa7_net::export::write_pcapng;
-use capa7_net::startup;
+use capa7_net::startup::{self, Confinement};
 use clap::{Args, ValueEnum};
 
 use crate::live::{LivePlan, NetChoice};
@@ -113,7 +114,7 @@ fn run_live(
     options: &RunOptions,
 ) -> anyhow::Result<Vec<RunReport>> {
     let plan = LivePlan::choose(choice)?;
-    let confinement = plan.confinement();
+    let confinement = with_children(plan.confinement());
     startup::start(
         || Ok(()),
         |()| Ok(()),
@@ -132,6 +133,17 @@ fn run_live(
             Ok(reports)
         },
     )
+}
+
+/// The confinement, and the programs that a scenario runs may enter its hosts.
+fn with_children(confinement: Confinement) -> Confinement {
+    match confinement {
+        Confinement::Namespace(enter) => Confinement::Namespace(Box::new(move || {
+            enter()?;
+            exec::let_children_enter()
+        })),
+        other => other,
+    }
 }
 
 async fn one_live(

@@ -296,6 +296,14 @@ pub(crate) fn keep_over_exec(capability: u32) -> io::Result<()> {
     check(unsafe { libc::prctl(libc::PR_CAP_AMBIENT, raise, which, none, none) })
 }
 
+/// Takes back what [`keep_over_exec`] gave.
+pub(crate) fn keep_nothing_over_exec() -> io::Result<()> {
+    let clear = libc::c_ulong::from(libc::PR_CAP_AMBIENT_CLEAR_ALL.cast_unsigned());
+    let none: libc::c_ulong = 0;
+    // SAFETY: prctl with this option takes numbers only.
+    check(unsafe { libc::prctl(libc::PR_CAP_AMBIENT, clear, none, none, none) })
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd;
