@@ -33,7 +33,7 @@ export default {
     assert.equal(await live.textContent("#ladder-title"), "Mensajes");
   },
 
-  "light and dark follow the system until one is chosen, which is remembered": async ({ page, shot }) => {
+  "light and dark follow the system until one is chosen": async ({ page, shot }) => {
     const run = await openRun(page, { colorScheme: "light" });
     const theme = () => run.getAttribute("html", "data-theme");
     assert.equal(await theme(), "light");
@@ -76,7 +76,8 @@ export default {
     await run.keyboard.press("?");
     await run.waitForSelector("dialog[open] .keys-table");
     const listed = await run.locator("dialog kbd").allTextContents();
-    for (const key of ["␣", "←", "→", "/", "?", "n", "t", "l"]) assert.ok(listed.includes(key), key);
+    const wanted = ["␣", "←", "→", "/", "?", "n", "t", "l"];
+    for (const key of wanted) assert.ok(listed.includes(key), key);
     await shot(run, "keys");
     await run.keyboard.press("Escape");
     await run.waitForSelector("dialog", { state: "detached" });
@@ -87,7 +88,8 @@ export default {
     const rows = () => run.locator("g.row.note").count();
     const before = await rows();
     await run.keyboard.press("n");
-    await run.waitForFunction((old) => document.querySelectorAll("g.row.note").length > old, before);
+    const more = (old) => document.querySelectorAll("g.row.note").length > old;
+    await run.waitForFunction(more, before);
     await run.keyboard.press("4");
     await run.keyboard.press("j");
     assert.equal(await run.locator("g.row.chosen").count(), 1);

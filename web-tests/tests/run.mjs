@@ -5,7 +5,7 @@ const shownCount = async (page) =>
   Number((await page.textContent(".counter")).split("/")[0].replace(/\D/g, ""));
 
 export default {
-  "a scenario is chosen from the menu, plays, and its checks turn green": async ({ page, shot }) => {
+  "a scenario is chosen and plays, and its checks turn green": async ({ page, shot }) => {
     const run = await page("/");
     await run.click("button.source");
     await run.click(".sources a[href='#run=dns-iterated']");
@@ -141,6 +141,7 @@ export default {
     await run.waitForSelector(".filter-error:not([hidden])");
     assert.match(await run.textContent(".filter-error"), /Column \d+/);
     await run.click(".filter .icon-button[aria-label*='language']");
+    await run.waitForSelector("dialog .command");
     assert.ok(await run.locator("dialog .command").count() > 5, "examples");
   },
 

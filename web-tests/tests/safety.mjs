@@ -23,12 +23,12 @@ async function findings(page) {
 function ask(base, { method = "GET", path = "/", headers = {}, body = "" }) {
   const url = new URL(path, base);
   return new Promise((resolve, reject) => {
-    const sent = request({ host: url.hostname, port: url.port, path: url.pathname, method, headers },
-      (answer) => {
-        let text = "";
-        answer.on("data", (data) => { text += data; });
-        answer.on("end", () => resolve({ status: answer.statusCode, text }));
-      });
+    const { hostname: host, port, pathname } = url;
+    const sent = request({ host, port, path: pathname, method, headers }, (answer) => {
+      let text = "";
+      answer.on("data", (data) => { text += data; });
+      answer.on("end", () => resolve({ status: answer.statusCode, text }));
+    });
     sent.on("error", reject);
     sent.end(body);
   });
@@ -59,7 +59,8 @@ export default {
   },
 
   "a name that is not ours is refused, whatever address it leads to": async ({ base }) => {
-    for (const host of ["evil.example", "evil.example:7777", "localhost.evil.example", "10.0.0.1"]) {
+    const foreign = ["evil.example", "evil.example:7777", "localhost.evil.example", "10.0.0.1"];
+    for (const host of foreign) {
       const { status } = await ask(base, { path: "/api/status", headers: { host } });
       assert.equal(status, 421, host);
     }
@@ -95,7 +96,8 @@ export default {
       return answer.text();
     };
     assert.match(await bad("/api/do", '{"action":{"explode":{}}}'), /explode/);
-    assert.match(await bad("/api/do", '{"action":{"query":{"from":"nobody","name":"x"}}}'), /nobody/);
+    const nobody = '{"action":{"query":{"from":"nobody","name":"x"}}}';
+    assert.match(await bad("/api/do", nobody), /nobody/);
     assert.match(await bad("/api/faults", '{"fault":{"drop":{"of":"dns &&"}}}'), /dns &&/);
     await bad("/api/runs", "{");
     await bad("/api/runs", '{"scenario":"../../etc/passwd"}');

@@ -97,3 +97,11 @@ export function panel(name, title, tools, ...content) {
 /** The sentence of an empty panel: what will appear, and how to make it appear.
  * @param {() => Child} text */
 export const empty = (text) => h("p", { class: "empty" }, /** @type {any} */ (text));
+
+/** Scrolls `body`, and nothing else, until `part` is seen.
+ * @param {Element} body @param {Element} part */
+export function keepInView(body, part) {
+  const [outer, inner] = [body.getBoundingClientRect(), part.getBoundingClientRect()];
+  if (inner.top < outer.top) body.scrollTop += inner.top - outer.top;
+  else if (inner.bottom > outer.bottom) body.scrollTop += inner.bottom - outer.bottom;
+}

@@ -4,8 +4,8 @@ import { h } from "../base/dom.js";
 import { span } from "../base/format.js";
 import { icon } from "../base/icons.js";
 import { t } from "../base/i18n.js";
-import { signal } from "../base/signal.js";
-import { empty, panel } from "../base/widgets.js";
+import { effect, signal } from "../base/signal.js";
+import { empty, keepInView, panel } from "../base/widgets.js";
 import * as player from "../model/player.js";
 import { letter, roomClass } from "../model/rooms.js";
 import * as store from "../model/store.js";
@@ -28,6 +28,11 @@ export function causesPanel() {
     store.version.get();
     const event = store.chosen.get();
     return event ? tree(event) : roots();
+  });
+  effect(() => {
+    store.selected.get();
+    const line = body.querySelector("[aria-selected='true']");
+    if (line) keepInView(body, line);
   });
   return panel("causes", "causes", null, body);
 }

@@ -33,8 +33,8 @@ export function coursePanel() {
       h("p", { class: "lead" }, () => t("course_lead")),
       () => {
         const list = stations.get();
-        return list ? [tally(list), contents(list), ...list.map(station)] : h("p", { class: "empty" },
-          t("course_measuring"));
+        if (!list) return h("p", { class: "empty" }, t("course_measuring"));
+        return [tally(list), contents(list), ...list.map(station)];
       }));
 }
 

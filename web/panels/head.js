@@ -39,8 +39,9 @@ function sourceMenu() {
   const face = [
     h("span", { class: "source-name" }, sourceName), icon("down", 14),
   ];
-  return menu({ class: "menu-button source", "aria-label": () => `${t("source")}: ${sourceName()}` },
-    face, (close) => h("nav", { class: "sources", "aria-label": t("source") },
+  const name = () => `${t("source")}: ${sourceName()}`;
+  return menu({ class: "menu-button source", "aria-label": name }, face,
+    (close) => h("nav", { class: "sources", "aria-label": t("source") },
       h("a", { href: "#", onclick: close, class: "source-item" }, icon("live"),
         h("span", {}, h("b", {}, t("live_long")), h("small", {}, t("live_hint")))),
       h("a", { href: "#course", onclick: close, class: "source-item" }, icon("course"),

@@ -53,9 +53,10 @@ export function fillRow(group, item, frame) {
 
 /** @param {Item} item @param {Frame} frame */
 function stepRow({ step, number }, { width }) {
+  const title = `${number} · ${either(step?.title)}`;
   return [
     s("rect", { class: "step-row", x: 0, y: 5, width, height: ROW - 8 }),
-    s("text", { class: "step-row-text", x: 12, y: LINE_Y - 1 }, `${number} · ${either(step?.title)}`),
+    s("text", { class: "step-row-text", x: 12, y: LINE_Y - 1 }, title),
   ];
 }
 
@@ -90,8 +91,9 @@ function fillEvent(group, event, frame) {
 
 /** @param {EventView} event @param {string | undefined} mishap */
 function spoken(event, mishap) {
-  const ends = event.type === "note" ? store.hostLabel(event.from)
-    : `${store.hostLabel(event.from, event.from_addr)} → ${store.hostLabel(event.to, event.to_addr)}`;
+  const from = store.hostLabel(event.from, event.from_addr);
+  const ends = event.type === "note" ? from
+    : `${from} → ${store.hostLabel(event.to, event.to_addr)}`;
   const what = (event.type === "note" ? store.reason(event) : event.summary) || event.kind || "";
   const fate = mishap ? `, ${t(`fate_${mishap}`)}` : "";
   return `${moment(event.at)} ${event.room} ${ends}: ${what}${fate}`;

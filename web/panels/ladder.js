@@ -24,7 +24,7 @@ const COLUMN_MIN_PHONE = 56;
 const COLUMN_MIN = 54;
 const PHONE_PX = 500;
 /** As in drawings.css. */
-const NAME_PX = 11.5;
+const NAME_PX = 11;
 const NAME_WEIGHT = 620;
 const TIER_PX = 9.5;
 /** Silence longer than this is told between two rows. */
@@ -178,7 +178,8 @@ function showAcross(scroll, event, places) {
     .filter((x) => x !== undefined);
   if (ends.length === 0) return;
   const [left, right] = [Math.min(...ends) - COLUMN_MIN / 2, Math.max(...ends) + COLUMN_MIN / 2];
-  if (right > scroll.scrollLeft + scroll.clientWidth) scroll.scrollLeft = right - scroll.clientWidth;
+  const width = scroll.clientWidth;
+  if (right > scroll.scrollLeft + width) scroll.scrollLeft = right - width;
   if (left < scroll.scrollLeft) scroll.scrollLeft = left;
 }
 

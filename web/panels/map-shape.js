@@ -60,7 +60,7 @@ function shape(host, x, y, room, tall) {
   const [pixels, weight] = sub ? [TITLE_PX, TITLE_WEIGHT] : [SMALL_PX, SMALL_WEIGHT];
   const wanted = Math.max(textWidth(label, pixels, weight), textWidth(sub, SUB_PX)) + 16;
   const width = Math.max(SMALL_WIDTH_MIN, Math.min(room, wanted, CARD_WIDTH_MAX));
-  const inner = width - 6;
+  const inner = width - (sub ? 8 : 3);
   return {
     host, x, y, width, height: sub ? CARD_HEIGHT : SMALL_HEIGHT,
     title: fit(label, inner, pixels, weight), sub: fit(sub, inner, SUB_PX),

@@ -153,6 +153,7 @@ function drawNodes(group, places, busy) {
 /** @param {Card} place */
 function makeNode({ host }) {
   const choose = () => store.chosenHost.set(store.chosenHost.peek() === host.id ? -1 : host.id);
+  const whole = `${host.name} ${host.addresses.join(" ")}`;
   const node = s("g", {
     tabindex: "0", role: "button",
     "data-host": host.name, onclick: choose,
@@ -162,7 +163,7 @@ function makeNode({ host }) {
       choose();
     },
   }, s("rect", { rx: 7 }), s("text", { class: "node-title" }),
-  s("text", { class: "node-sub", y: 10 }), s("title", {}, `${host.name} ${host.addresses.join(" ")}`));
+  s("text", { class: "node-sub", y: 10 }), s("title", {}, whole));
   return node;
 }
 

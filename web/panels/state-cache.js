@@ -74,7 +74,7 @@ function render() {
   const caches = state.caches;
   const hosts = [...caches].filter(([, cache]) => cache.size > 0).map(([id]) => id);
   if (hosts.length === 0) return null;
-  const id = hosts.includes(chosen.get()) ? chosen.get() : hosts[0];
+  const id = hosts.includes(chosen.get()) ? chosen.get() : newest(caches);
   const list = h("ul", { class: "cache" });
   effect(() => {
     const now = store.now.get();
@@ -83,6 +83,16 @@ function render() {
     reconcile(list, entries, ({ event, type }) => `${event} ${type}`, makeEntry, fillEntry);
   });
   return [tabs(hosts, id), list];
+}
+
+/** The host that learned something last. @param {Map<number, Map<string, Entry>>} caches */
+function newest(caches) {
+  let [best, event] = [-1, -1];
+  for (const [id, cache] of caches) {
+    const last = [...cache.values()].at(-1)?.event ?? -1;
+    if (last > event) [best, event] = [id, last];
+  }
+  return best;
 }
 
 /** @param {number[]} hosts @param {number} id */

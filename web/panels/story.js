@@ -5,7 +5,7 @@ import { clock } from "../base/format.js";
 import { icon } from "../base/icons.js";
 import { either, t } from "../base/i18n.js";
 import { effect } from "../base/signal.js";
-import { empty, panel } from "../base/widgets.js";
+import { empty, keepInView, panel } from "../base/widgets.js";
 import * as player from "../model/player.js";
 import * as store from "../model/store.js";
 import { tryPanel } from "./try.js";
@@ -56,19 +56,11 @@ function steps(run) {
     const here = run.steps.filter(({ at }) => at <= store.now.get()).length - 1;
     if (here === before) return;
     before = here;
-    keepInView(list, list.children[Math.max(0, here)]);
+    const step = list.children[Math.max(0, here)];
+    const body = list.closest(".panel-body");
+    if (body && step) keepInView(body, step);
   });
   return list;
-}
-
-/** Scrolls the panel, and nothing else, until the step that runs is seen.
- * @param {Element} list @param {Element | undefined} step */
-function keepInView(list, step) {
-  const body = list.closest(".panel-body");
-  if (!body || !step) return;
-  const [outer, inner] = [body.getBoundingClientRect(), step.getBoundingClientRect()];
-  if (inner.top < outer.top) body.scrollTop += inner.top - outer.top;
-  else if (inner.bottom > outer.bottom) body.scrollTop += inner.bottom - outer.bottom;
 }
 
 /** @param {Step} step */
