@@ -10,6 +10,7 @@
 //! Reading checks every reference, so that a run only fails for what happens
 //! in it.
 
+pub(crate) mod deeds;
 pub(crate) mod file;
 mod narration;
 pub(crate) mod references;
@@ -23,10 +24,11 @@ use crate::source::{Folder, SourceError, parse_toml};
 use crate::text::{Bilingual, Language};
 use crate::world::{World, build};
 
-pub use file::{
-    Action, Delay, Fault, FilterText, Flush, Forge, LinkChange, Load, Program, Query, RecordChange,
-    Register, Reset, Rewrite, Run, Send, Which,
+pub use deeds::{
+    Action, Delay, Fault, Flush, Forge, LinkChange, Load, Program, Query, RecordChange, Register,
+    Reset, Rewrite, Run, Send, Which,
 };
+pub use file::FilterText;
 pub use narration::StepText;
 
 /// A scenario that was read and whose references all hold.

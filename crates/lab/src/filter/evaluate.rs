@@ -47,8 +47,10 @@ fn in_scope(scope: Scope, value: &str, event: &EventView, hosts: &HostTable) -> 
 fn is_address(address: SocketAddr, value: &str) -> bool {
     let ip = address.ip();
     if let Some((network, bits)) = value.split_once('/') {
-        let network = network.parse::<IpAddr>();
-        return matches!((network, bits.parse()), (Ok(network), Ok(bits)) if within(ip, network, bits));
+        return match (network.parse(), bits.parse()) {
+            (Ok(network), Ok(bits)) => within(ip, network, bits),
+            _ => false,
+        };
     }
     value.parse() == Ok(ip) || value.parse() == Ok(address)
 }

@@ -50,9 +50,11 @@ fn hosts_are_numbered_in_the_order_of_the_world() {
 fn a_server_of_the_hierarchy_answers_what_its_zone_says() {
     let outcomes = outcomes(
         r#"act = [
-            { query = { from = "carlos", name = "gaia.cs.umass.edu", server = "dns.cs.umass.edu" } },
+            { query = { from = "carlos",
+              name = "gaia.cs.umass.edu", server = "dns.cs.umass.edu" } },
             { query = { from = "carlos", name = "gaia.cs.umass.edu", server = "198.41.0.4" } },
-            { query = { from = "carlos", name = "nothing.cs.umass.edu", server = "dns.cs.umass.edu" } },
+            { query = { from = "carlos",
+              name = "nothing.cs.umass.edu", server = "dns.cs.umass.edu" } },
         ]"#,
     );
     assert_eq!(data(&outcomes[0]), ["128.119.245.12"]);
@@ -67,11 +69,14 @@ fn a_changed_record_is_served_at_once_and_a_dead_server_is_silent() {
     let outcomes = outcomes(
         r#"act = [
             { record = { zone = "cs.umass.edu", remove = "gaia A", add = "gaia 60 A 10.9.8.7" } },
-            { query = { from = "andrea", name = "gaia.cs.umass.edu", server = "dns.cs.umass.edu" } },
+            { query = { from = "andrea",
+              name = "gaia.cs.umass.edu", server = "dns.cs.umass.edu" } },
             { kill = "dns.cs.umass.edu" },
-            { query = { from = "andrea", name = "gaia.cs.umass.edu", server = "dns.cs.umass.edu", tries = 1 } },
+            { query = { from = "andrea",
+              name = "gaia.cs.umass.edu", server = "dns.cs.umass.edu", tries = 1 } },
             { revive = "dns.cs.umass.edu" },
-            { query = { from = "andrea", name = "gaia.cs.umass.edu", server = "dns.cs.umass.edu" } },
+            { query = { from = "andrea",
+              name = "gaia.cs.umass.edu", server = "dns.cs.umass.edu" } },
         ]"#,
     );
     assert_eq!(data(&outcomes[1]), ["10.9.8.7"]);
@@ -84,10 +89,14 @@ fn a_registered_name_is_delegated() {
     // course D9
     let outcomes = outcomes(
         r#"act = [
-            { query = { from = "carlos", name = "www.maccshine.com", server = "a.gtld-servers.net" } },
-            { register = { domain = "maccshine.com", servers = { "dns1.maccshine.com" = "212.212.212.1" } } },
-            { query = { from = "carlos", name = "www.maccshine.com", server = "a.gtld-servers.net" } },
-            { query = { from = "carlos", name = "www.maccshine.com", server = "b.gtld-servers.net" } },
+            { query = { from = "carlos",
+              name = "www.maccshine.com", server = "a.gtld-servers.net" } },
+            { register = { domain = "maccshine.com",
+              servers = { "dns1.maccshine.com" = "212.212.212.1" } } },
+            { query = { from = "carlos",
+              name = "www.maccshine.com", server = "a.gtld-servers.net" } },
+            { query = { from = "carlos",
+              name = "www.maccshine.com", server = "b.gtld-servers.net" } },
         ]"#,
     );
     assert!(matches!(&outcomes[0], Outcome::Reply { rcode, .. } if rcode == "NXDOMAIN"));

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use capa7_dns_proto::Name;
 use toml::Spanned;
 
-use super::file::{Action, Claim, Fault, Load, MeasureValue, ScenarioFile, Send};
+use super::deeds::{Action, Fault, Load, Send};
+use super::file::{Claim, MeasureValue, ScenarioFile};
 use crate::source::SourceError;
 use crate::world::build::Place;
 use crate::world::{SocketService, World};

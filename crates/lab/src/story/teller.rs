@@ -186,7 +186,10 @@ fn shift(field: &mut Field, by: usize) {
 fn earlier_chunks(capture: &Capture, connection: u64, until: Cause) -> Vec<Event> {
     let first = Cause(capture.first_id().0.saturating_sub(1));
     let limit = usize::try_from(until.0.saturating_sub(first.0)).unwrap_or(usize::MAX);
-    let is_of = |event: &Event| matches!(&event.what, What::Chunk { connection: c, .. } if c.0 == connection);
+    let is_of = |event: &Event| match &event.what {
+        What::Chunk { connection: of, .. } => of.0 == connection,
+        _ => false,
+    };
     let events = capture.since(first, limit);
     events.into_iter().filter(|event| event.id < until && is_of(event)).collect()
 }
