@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { effect } from "./signal.js";
 import { t } from "./i18n.js";
 
 /** @import { Child } from "./dom.js" */
@@ -21,7 +22,8 @@ export function iconButton(image, text, run, more = {}) {
 /**
  * A button that opens a small panel below it; Escape and a click elsewhere close it.
  * @param {Record<string, any>} props @param {Child} face
- * @param {(close: () => void) => Child} content made each time it opens
+ * @param {(close: () => void) => Child} content made when it opens, and again when what
+ * it reads changes
  */
 export function menu(props, face, content) {
   const panel = h("div", { class: "menu-panel", hidden: true });
@@ -38,8 +40,9 @@ export function menu(props, face, content) {
     close();
     button.focus();
   };
+  let end = () => {};
   function open() {
-    panel.replaceChildren(h("div", {}, content(close)));
+    end = effect(() => panel.replaceChildren(h("div", {}, content(close))));
     panel.hidden = false;
     button.setAttribute("aria-expanded", "true");
     document.addEventListener("pointerdown", outside);
@@ -47,6 +50,7 @@ export function menu(props, face, content) {
     keepInside(panel);
   }
   function close() {
+    end();
     panel.hidden = true;
     button.setAttribute("aria-expanded", "false");
     document.removeEventListener("pointerdown", outside);

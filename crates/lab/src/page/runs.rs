@@ -113,15 +113,19 @@ impl Runs {
 }
 
 /// The scenarios that the binary carries.
-pub(super) async fn scenarios() -> Answer<Value> {
-    let mut list: Vec<ScenarioSummary> = Vec::new();
-    for id in Scenario::all() {
-        match Scenario::carried(&id) {
-            Ok(scenario) => list.push(scenario.summary()),
-            // One that cannot be read must not hide the others.
-            Err(error) => tracing::warn!(%error, "a scenario is left out"),
+pub(super) async fn scenarios(State(page): State<Page>) -> Answer<Value> {
+    let list = page.0.machine.blocking(|| {
+        let mut list: Vec<ScenarioSummary> = Vec::new();
+        for id in Scenario::all() {
+            match Scenario::carried(&id) {
+                Ok(scenario) => list.push(scenario.summary()),
+                // One that cannot be read must not hide the others.
+                Err(error) => tracing::warn!(%error, "a scenario is left out"),
+            }
         }
-    }
+        list
+    });
+    let list = list.await;
     Ok(Json(json!({ "scenarios": list })))
 }
 
