@@ -18,8 +18,13 @@ pub(crate) fn document(value: &impl serde::Serialize) -> anyhow::Result<()> {
 pub(crate) fn complain(error: &anyhow::Error) {
     let mut err = std::io::stderr().lock();
     let _ = writeln!(err, "capa7: {error}");
-    for cause in error.chain().skip(1) {
-        let _ = writeln!(err, "  because: {cause}");
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Many errors carry their cause's words already.
+        if !said.contains(&cause) {
+            let _ = writeln!(err, "  because: {cause}");
+        }
+        said = cause;
     }
 }
 

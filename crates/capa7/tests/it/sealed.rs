@@ -1,0 +1,1 @@
+//! Labs sealed off from the machine, with stock programs in them.
