@@ -37,7 +37,8 @@ pub(crate) fn run() -> Result<()> {
     let capture = net.network().capture();
     let sent = capture.next_id().0 / 2;
     say(&format!(
-        "{HOSTS} hosts exchanged {sent} datagrams in {took:.2} s of one processor ({:.2} µs each; at most {SECONDS_MAX} s), \
+        "{HOSTS} hosts exchanged {sent} datagrams in {took:.2} s of one processor \
+         ({:.2} µs each; at most {SECONDS_MAX} s), \
          {answered} questions answered, {:.1} virtual seconds",
         took * 1e6 / f64::from(DATAGRAMS),
         net.network().now().as_secs_f64(),

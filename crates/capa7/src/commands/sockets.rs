@@ -1,7 +1,7 @@
 //! `capa7 sockets …`: the uppercase programs of the course.
 
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(crate) enum SocketsCommand {
 #[derive(Debug, Args)]
 pub(crate) struct ServerArguments {
     /// Address and port
-    #[arg(long, value_name = "ADDR:PORT", default_value_t = SocketAddr::from(([127, 0, 0, 1], PORT)))]
+    #[arg(long, value_name = "ADDR:PORT", default_value_t = DEFAULT_LISTEN)]
     listen: SocketAddr,
 }
 
@@ -105,7 +105,9 @@ fn prepare(client: &ClientArguments) -> Result<(SocketAddr, Vec<u8>, Duration)> 
     Ok((server, text, patience))
 }
 
-/// The server's address, by the machine's own way of finding names.
+/// The server's address, by the machine's own way of finding names: inside a
+/// lab that is the lab's files and resolver.
+#[expect(clippy::disallowed_methods, reason = "the user names a host of the user's own network")]
 fn find(host: &str, port: u16) -> Result<SocketAddr> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(SocketAddr::new(address, port));
@@ -139,3 +141,6 @@ fn print(answer: &[u8]) -> Result<ExitCode> {
     }
     Ok(ExitCode::SUCCESS)
 }
+
+/// Loopback: an uppercase server is for exercises, not for the Internet.
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT);

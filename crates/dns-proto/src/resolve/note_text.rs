@@ -49,7 +49,7 @@ impl ResolverNote {
                 format!("{name:#} is answered without asking anybody.")
             }
             Self::Deduplicated { name, rtype, clients } => format!(
-                "{rtype} of {name:#} is being looked up already: one search serves {clients} clients."
+                "{rtype} of {name:#} is looked up already: one search serves {clients} clients."
             ),
             Self::Refused { rcode, reason } => {
                 format!("Turned down with {rcode} because {}.", refusal(*reason).0)
@@ -74,7 +74,7 @@ impl ResolverNote {
                 format!("The address of {server:#}, a server of {zone:#}, has to be found first.")
             }
             Self::Referral { from, zone, servers, glue, ttl_s } => format!(
-                "{from:#} refers to {zone:#}: {} servers, {glue} usable addresses, kept for {ttl_s} s.",
+                "{from:#} refers to {zone:#}: {} servers, {glue} usable addresses, for {ttl_s} s.",
                 servers.len()
             ),
             Self::Cached { name, rtype, ttl_s, .. } => {
@@ -90,8 +90,8 @@ impl ResolverNote {
                 format!("{name:#} is an alias; its canonical name is {target:#}.")
             }
             Self::OutOfZone { name, records, zone, server } => format!(
-                "{records} records thrown away, the first about {name:#}: {server:#} was asked about \
-                 {zone:#} and has no say beyond it."
+                "{records} records thrown away, the first about {name:#}: {server:#} was asked \
+                 about {zone:#} and has no say beyond it."
             ),
             Self::Ignored { from, reason } => {
                 format!("A reply from {from:#} was not believed: {}.", ignored(*reason).0)
