@@ -1,0 +1,150 @@
+//! The page's server as a browser asks it, and how soon it tells.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use capa7_peers::need;
+use serde_json::Value;
+
+use super::Lab;
+use crate::program::{PATIENCE, Running};
+
+/// Sends a request; the stream after the head of a good answer.
+fn request(page: &str, head: &str, body: &str) -> BufReader<TcpStream> {
+    let mut stream = TcpStream::connect(page).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let length = body.len();
+    // HTTP/1.0, so that the answer comes without chunks (RFC 9112 §7.1).
+    let text = format!(
+        "{head} HTTP/1.0\r\nhost: {page}\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut answer = BufReader::new(stream);
+    let mut line = String::new();
+    answer.read_line(&mut line).unwrap();
+    assert!(line.contains(" 200 "), "{head}: {line}");
+    while line.trim() != "" {
+        line.clear();
+        answer.read_line(&mut line).unwrap();
+    }
+    answer
+}
+
+pub(super) fn get(page: &str, path: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    request(page, &format!("GET {path}"), "").read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+pub(super) fn post(page: &str, path: &str, body: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    request(page, &format!("POST {path}"), body).read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// Live events, each with the moment when it came.
+struct Live {
+    stream: BufReader<TcpStream>,
+    events: Vec<(Instant, Value)>,
+}
+
+impl Live {
+    fn follow(lab: &Lab) -> Self {
+        let stream = request(&lab.page, "GET /api/events?after=0", "");
+        Self { stream, events: Vec::new() }
+    }
+
+    /// Reads until an event is `wanted`; its place.
+    fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> usize {
+        let deadline = Instant::now() + PATIENCE;
+        let mut seen = self.events.len();
+        loop {
+            if let Some(at) = self.events[seen..].iter().position(|(_, event)| wanted(event)) {
+                return seen + at;
+            }
+            assert!(Instant::now() < deadline, "it is not told");
+            seen = self.events.len();
+            let mut line = String::new();
+            self.stream.read_line(&mut line).unwrap();
+            if let Some(data) = line.strip_prefix("data: ") {
+                let now = Instant::now();
+                let batch: Value = serde_json::from_str(data).unwrap();
+                let batch = batch.as_array().cloned().unwrap_or_default();
+                self.events.extend(batch.into_iter().map(|event| (now, event)));
+            }
+        }
+    }
+}
+
+const NAMES: [&str; 5] =
+    ["www.urosario.edu.co", "www.umass.edu", "www.ibm.com", "gaia.cs.umass.edu", "www.amazon.com"];
+
+/// The time between an event and its arrival at the page.
+const SOON: Duration = Duration::from_millis(200);
+
+#[test]
+fn what_dig_asked_is_on_the_page_within_200_ms_with_its_tree_of_causes() {
+    if need("dig").is_none() {
+        return;
+    }
+    let Some(lab) = Lab::start() else { return };
+    let mut live = Live::follow(&lab);
+    let mut longest = Vec::new();
+    for name in NAMES {
+        let first = live.events.len();
+        let mut dig = lab.exec(None, &["dig", "+short", "+tries=1", "+time=15", name]);
+        let dig = Running::start(&mut dig);
+        let answer = live.until(|event| {
+            event["type"] == "message"
+                && event["to_addr"].as_str().is_some_and(|to| to.starts_with("200.3.144.31:"))
+                && event["fields"]["qname"] == format!("{name}.")
+        });
+        let (status, said) = dig.ended();
+        let ended = Instant::now();
+        assert!(status.success() && !said.is_empty(), "{said}");
+        assert!(live.events[answer].0 <= ended + SOON);
+        let told = &live.events[first..=answer];
+        tree_of_causes(told, name);
+        longest.push(slowest(told));
+    }
+    // A busy machine may be late once.
+    longest.sort_unstable();
+    assert!(longest[NAMES.len() / 2] <= SOON, "{longest:?}");
+}
+
+/// Every message between dig's question and its answer has the question for
+/// its first cause.
+fn tree_of_causes(told: &[(Instant, Value)], name: &str) {
+    let messages = told.iter().map(|(_, event)| event);
+    let messages: BTreeMap<u64, &Value> =
+        messages.map(|event| (event["id"].as_u64().unwrap(), event)).collect();
+    let of_dns = |event: &&&Value| event["type"] == "message" && event["room"] == "dns";
+    let (question, _) = messages.iter().find(|(_, event)| of_dns(event)).expect("a question");
+    let mut found = 0;
+    for (id, _) in messages.iter().filter(|(_, event)| of_dns(event)) {
+        let mut at = *id;
+        while at != *question {
+            let cause = messages.get(&at).map_or(0, |event| event["cause"].as_u64().unwrap());
+            assert!(cause != 0 && cause < at, "{name}: message {id} has no root: {}", messages[id]);
+            at = cause;
+        }
+        found += 1;
+    }
+    // The question, its answer, and a question and an answer upstream at least.
+    assert!(found >= 4, "{name}: {found} messages");
+}
+
+/// The largest of the times that events took to the page, beyond the shortest.
+fn slowest(told: &[(Instant, Value)]) -> Duration {
+    let (base, _) = told[0];
+    let offsets = told.iter().filter(|(_, event)| event["type"] != "fate").map(|(came, event)| {
+        let at = Duration::from_nanos(event["at"].as_u64().unwrap());
+        i128::try_from((*came - base).as_nanos()).unwrap() - i128::try_from(at.as_nanos()).unwrap()
+    });
+    let offsets: Vec<i128> = offsets.collect();
+    let spread = offsets.iter().max().unwrap() - offsets.iter().min().unwrap();
+    Duration::from_nanos(u64::try_from(spread).unwrap())
+}

@@ -1,0 +1,87 @@
+//! Labs beside each other, their end, and scenarios on kernel sockets.
+
+use super::{Lab, can_seal};
+use crate::program::{Folder, Running, Said};
+
+#[test]
+fn several_labs_are_told_apart_by_their_names() {
+    let folder = Folder::new();
+    if !can_seal(&folder) {
+        return;
+    }
+    let start = |name: &str| {
+        let words = ["lab", "--net", "sealed", "--no-page", "--name", name];
+        let mut lab = Running::start(&mut folder.capa7(&words));
+        lab.wait_for("end it");
+        lab
+    };
+    let one = start("one");
+    assert_eq!(folder.run(&["lab", "exec", "--", "hostname"]).text(), "aula1.urosario.edu.co\n");
+    let two = start("two");
+    let said = folder.run(&["lab", "exec", "--", "true"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(said.err.contains("one, two") && said.err.contains("--name"), "{said:?}");
+    assert_eq!(folder.run(&["lab", "exec", "--name", "two", "--", "true"]).code, Some(0));
+    let said = folder.run(&["lab", "exec", "--name", "three", "--", "true"]);
+    assert!(said.err.contains("three") && said.err.contains("one, two"), "{said:?}");
+    let said = folder.run(&["lab", "--net", "sealed", "--no-page", "--name", "one"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(said.err.contains("already running"), "{said:?}");
+    one.signal("TERM");
+    assert_eq!(one.ended().0.code(), Some(0));
+    assert_eq!(folder.run(&["lab", "exec", "--", "true"]).code, Some(0), "one is left");
+    two.signal("INT");
+    assert_eq!(two.ended().0.code(), Some(0));
+    let said = folder.run(&["lab", "exec", "--", "true"]);
+    assert!(said.err.contains("no lab is running"), "{said:?}");
+}
+
+#[test]
+fn a_lab_that_died_is_no_lab() {
+    let folder = Folder::new();
+    if !can_seal(&folder) {
+        return;
+    }
+    let words = ["lab", "--net", "sealed", "--no-page"];
+    let mut lab = Running::start(&mut folder.capa7(&words));
+    lab.wait_for("end it");
+    drop(lab);
+    let said = folder.run(&["lab", "exec", "--", "true"]);
+    assert!(said.err.contains("no lab is running"), "{said:?}");
+    let mut again = Running::start(&mut folder.capa7(&words));
+    again.wait_for("end it");
+}
+
+#[test]
+fn a_program_keeps_its_exit_code_and_an_unknown_host_is_told() {
+    let Some(lab) = Lab::start() else { return };
+    let said = |host: Option<&str>, words: &[&str]| Said::by(&mut lab.exec(host, words));
+    assert_eq!(said(None, &["sh", "-c", "exit 7"]).code, Some(7));
+    assert_eq!(said(None, &["no-such-program"]).code, Some(127));
+    let unknown = said(Some("nobody"), &["true"]);
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    assert!(unknown.err.contains("nobody") && unknown.err.contains("aula1"), "{unknown:?}");
+}
+
+#[test]
+fn a_scenario_holds_on_kernel_sockets_too() {
+    let folder = Folder::new();
+    if !can_seal(&folder) {
+        return;
+    }
+    let said = folder.run(&["run", "dns-iterated", "--net", "sealed", "--json"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let broken = ["run", "dns-iterated", "--net", "sealed", "--break", "wrong-address"];
+    assert_eq!(folder.run(&broken).code, Some(1));
+}
+
+#[test]
+fn everything_is_written_to_the_pcap_file_of_a_lab() {
+    let Some(lab) = Lab::with(&["--pcap", "all.pcapng"]) else { return };
+    lab.output(&["true"]);
+    let path = lab.folder.path().join("all.pcapng");
+    lab.running.signal("TERM");
+    assert_eq!(lab.running.ended().0.code(), Some(0));
+    // The block type of a section header (pcapng §4.1).
+    assert_eq!(std::fs::read(path).unwrap()[..4], [0x0a, 0x0d, 0x0d, 0x0a]);
+}
