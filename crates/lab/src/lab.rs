@@ -29,6 +29,7 @@ use capa7_dns_proto::{Name, RecordType};
 use capa7_net::{Host, HostConfig, Network, NetworkConfig};
 
 use crate::story::HostTable;
+use crate::text::Bilingual;
 use crate::world::{World, WorldHost};
 
 pub use outcome::{ActionResult, LoadResult, Outcome, RecordShown};
@@ -201,8 +202,9 @@ impl Lab {
     }
 
     /// What a person does, as the root of a tree of causes.
-    fn note_action(&self, host: &Host, text: String) -> Cause {
-        let note = capa7_net::Note::new(capa7_dissect::Room::Lab, ACTION, text);
+    fn note_action(&self, host: &Host, text: Bilingual) -> Cause {
+        let note = capa7_net::Note::new(capa7_dissect::Room::Lab, ACTION, text.en);
+        let note = note.with("reason_es", text.es);
         host.in_room(capa7_dissect::Room::Lab).note(note.because(Causes::NONE))
     }
 }

@@ -9,6 +9,7 @@ use capa7_net::{Host, Note};
 
 use super::{ActionResult, Lab, LabError, Outcome};
 use crate::scenario::{Action, Flush, Query, RecordChange, Register};
+use crate::text::Bilingual;
 use crate::world::{WorldHost, ZoneEdit};
 
 impl Lab {
@@ -41,7 +42,11 @@ impl Lab {
         let server = query.server.as_ref().map(|word| word.get_ref().as_str());
         let server = self.name_server(described, server)?;
         let (name, record_type) = (query.name.get_ref(), query.record_type);
-        let text = format!("{} asks for {name} {record_type}", called(described));
+        let who = called(described);
+        let text = Bilingual::new(
+            format!("{who} asks for {name} {record_type}"),
+            format!("{who} pregunta por {name} {record_type}"),
+        );
         let event = self.note_action(&host, text);
         let base = StubOptions::default();
         let options = StubOptions {
@@ -120,8 +125,15 @@ impl Lab {
             }
             None => None,
         };
-        let what = name.as_ref().map_or_else(|| "everything".to_owned(), ToString::to_string);
-        let event = self.note_action(&host, format!("{} forgets {what}", described.name));
+        let what = name.as_ref().map_or_else(
+            || Bilingual::new("everything", "todo"),
+            |name| Bilingual::new(name.to_string(), name.to_string()),
+        );
+        let text = Bilingual::new(
+            format!("{} forgets {}", described.name, what.en),
+            format!("{} olvida {}", described.name, what.es),
+        );
+        let event = self.note_action(&host, text);
         let flushed = resolver.resolving().look(move |machine, _| match &name {
             Some(name) => {
                 machine.flush(name);
@@ -138,7 +150,11 @@ impl Lab {
     fn change_records(&self, change: &RecordChange) -> Result<(Cause, Outcome), LabError> {
         let origin = origin(change.zone.get_ref())?;
         let edit = ZoneEdit { remove: change.remove.clone(), add: change.add.clone() };
-        self.edit_zone(&origin, &edit, format!("the zone {origin} is changed"))
+        let text = Bilingual::new(
+            format!("the zone {origin} is changed"),
+            format!("se cambia la zona {origin}"),
+        );
+        self.edit_zone(&origin, &edit, text)
     }
 
     /// The registry enters the domain's servers in the zone above it, with
@@ -156,14 +172,18 @@ impl Lab {
             }
         }
         let edit = ZoneEdit { remove: None, add: Some(lines) };
-        self.edit_zone(&parent, &edit, format!("{domain} is registered in {parent}"))
+        let text = Bilingual::new(
+            format!("{domain} is registered in {parent}"),
+            format!("se registra {domain} en {parent}"),
+        );
+        self.edit_zone(&parent, &edit, text)
     }
 
     fn edit_zone(
         &self,
         origin: &Name,
         edit: &ZoneEdit,
-        text: String,
+        text: Bilingual,
     ) -> Result<(Cause, Outcome), LabError> {
         let serves = |host: &&WorldHost| {
             host.services.zones.iter().any(|zone| Name::parse(zone).is_ok_and(|z| z == *origin))
@@ -189,8 +209,13 @@ impl Lab {
 
     fn set_down(&self, word: &str, down: bool) -> Result<(Cause, Outcome), LabError> {
         let (described, host) = self.host(word)?;
-        let verb = if down { "off" } else { "on" };
-        let event = self.note_action(&host, format!("{} is switched {verb}", described.name));
+        let name = &described.name;
+        let text = if down {
+            Bilingual::new(format!("{name} is switched off"), format!("se apaga {name}"))
+        } else {
+            Bilingual::new(format!("{name} is switched on"), format!("se enciende {name}"))
+        };
+        let event = self.note_action(&host, text);
         self.network().set_host_down(host.id(), down);
         Ok((event, Outcome::Done))
     }

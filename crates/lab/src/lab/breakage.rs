@@ -14,6 +14,7 @@ use capa7_net::fault::{
 use super::{Lab, LabError, Outcome};
 use crate::scenario::{Fault, FilterText, Forge, LinkChange, Rewrite};
 use crate::story::{EventView, decode_message, field_bytes};
+use crate::text::Bilingual;
 use crate::world::build::link;
 
 impl Lab {
@@ -87,7 +88,12 @@ impl Lab {
     pub(super) fn change_link(&self, change: &LinkChange) -> Result<(Cause, Outcome), LabError> {
         let (described, host) = self.host(change.host.get_ref())?;
         let access = self.network().access(host.id()).unwrap_or_default();
-        let event = self.note_action(&host, format!("the link of {} changes", described.name));
+        let name = &described.name;
+        let text = Bilingual::new(
+            format!("the link of {name} changes"),
+            format!("cambia el enlace de {name}"),
+        );
+        let event = self.note_action(&host, text);
         let (up, down) = (link(&change.up, access.up), link(&change.down, access.down));
         let set = self.network().set_access(host.id(), up, down);
         set.map_err(|error| LabError::Bad(error.to_string()))?;

@@ -9,6 +9,7 @@ use capa7_dns_proto::{Name, Rcode};
 
 use super::{Lab, LabError, LoadResult, Outcome};
 use crate::scenario::Load;
+use crate::text::Bilingual;
 
 #[derive(Debug, Default)]
 struct Tally {
@@ -43,7 +44,11 @@ impl Lab {
             return Err(LabError::Bad("a load needs a host that asks".to_owned()));
         };
         let clock = first.clone();
-        let text = format!("{} queries from {} hosts", load.count, stubs.len());
+        let (queries, hosts) = (load.count, stubs.len());
+        let text = Bilingual::new(
+            format!("{queries} queries from {hosts} hosts"),
+            format!("{queries} consultas desde {hosts} equipos"),
+        );
         let event = self.note_action(&clock, text);
         let shares = shares(names.len(), load.skew);
         let start = point_of(self.network().seed());

@@ -11,6 +11,7 @@ use capa7_dissect::Cause;
 
 use super::{Lab, LabError, Outcome};
 use crate::scenario::Run;
+use crate::text::Bilingual;
 
 /// What is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +62,9 @@ impl Lab {
 
     pub(super) async fn run_program(&self, run: &Run) -> Result<(Cause, Outcome), LabError> {
         let (described, host) = self.host(run.host.get_ref())?;
-        let text = format!("{} runs {}", described.name, run.command.join(" "));
+        let (name, command) = (&described.name, run.command.join(" "));
+        let text =
+            Bilingual::new(format!("{name} runs {command}"), format!("{name} ejecuta {command}"));
         let event = self.note_action(&host, text);
         let Some(Programs(programs)) = self.shared.programs.get() else {
             let reason = "programs run in sealed labs only: use --net sealed";

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::action::called;
 use super::{Lab, LabError, Outcome};
 use crate::scenario::{Send, file::bytes_of_hex};
+use crate::text::Bilingual;
 use crate::world::SocketService;
 
 impl Lab {
@@ -22,7 +23,11 @@ impl Lab {
         let bytes = bytes_of(send)?;
         let (server, over) = (send.to.get_ref(), send.over.name());
         let who = called(described);
-        let text = format!("{who} sends {} bytes to {server} over {over}", bytes.len());
+        let count = bytes.len();
+        let text = Bilingual::new(
+            format!("{who} sends {count} bytes to {server} over {over}"),
+            format!("{who} envía {count} bytes a {server} por {over}"),
+        );
         let event = self.note_action(&host, text);
         let (address, cause) = match self.address_of(described, &host, server, event).await? {
             Ok(found) => found,

@@ -13,6 +13,7 @@ use capa7_sockets::{PORT, Tell};
 
 use super::{Lab, LabError, Outcome};
 use crate::scenario::Program;
+use crate::text::Bilingual;
 use crate::world::{SocketService, WorldHost};
 
 /// The running uppercase servers, by host, transport and port. A server ends
@@ -92,7 +93,12 @@ impl Lab {
         if tasks.is_empty() {
             return;
         }
-        self.note_action(host, format!("{} makes room for a program", host.name()));
+        let name = host.name();
+        let text = Bilingual::new(
+            format!("{name} makes room for a program"),
+            format!("{name} hace lugar a un programa"),
+        );
+        self.note_action(host, text);
         for task in tasks {
             task.abort();
             // Its sockets are closed when it has ended.
@@ -104,7 +110,11 @@ impl Lab {
     pub(super) fn start_program(&self, program: &Program) -> Result<(Cause, Outcome), LabError> {
         let (described, host) = self.host(program.host.get_ref())?;
         let Program { over, port, .. } = program;
-        let text = format!("{} starts its {} server", described.name, over.name());
+        let (name, over_name) = (&described.name, over.name());
+        let text = Bilingual::new(
+            format!("{name} starts its {over_name} server"),
+            format!("{name} inicia su servidor {over_name}"),
+        );
         let event = self.note_action(&host, text);
         self.shared.uppercase.start(&host, *over, *port)?;
         Ok((event, Outcome::Done))
@@ -114,7 +124,11 @@ impl Lab {
     pub(super) fn stop_program(&self, program: &Program) -> Result<(Cause, Outcome), LabError> {
         let (described, host) = self.host(program.host.get_ref())?;
         let Program { over, port, .. } = program;
-        let text = format!("{} ends its {} server", described.name, over.name());
+        let (name, over_name) = (&described.name, over.name());
+        let text = Bilingual::new(
+            format!("{name} ends its {over_name} server"),
+            format!("{name} termina su servidor {over_name}"),
+        );
         let event = self.note_action(&host, text);
         let key = (host.name().to_owned(), *over, *port);
         let outcome = match self.shared.uppercase.stop(&key) {

@@ -186,7 +186,9 @@ fn label(host: &HostEntry, world: &World) -> String {
         None => (host.name.as_str(), None),
     };
     let mark = replica.map(|region| format!("·{region}")).unwrap_or_default();
-    let zone = world.host(&host.name).and_then(|found| found.services.zones.first());
+    // A server of many organisations is called by its own name.
+    let zones = world.host(&host.name).map_or(&[][..], |found| &found.services.zones);
+    let zone = zones.first().filter(|_| zones.len() <= ZONES_OF_ONE_MAX);
     let base = match (host.tier, zone) {
         (Tier::Root, _) => first_labels(public, 1),
         (Tier::Tld, Some(zone)) => zone.trim_end_matches('.').to_owned(),
@@ -211,6 +213,9 @@ fn organisation(name: &str, world: &World) -> String {
         .min_by_key(|rest| rest.len());
     first_labels(shortest.unwrap_or(name), LABEL_MAX)
 }
+
+/// More zones than a hosting company of the default world has are everybody's.
+const ZONES_OF_ONE_MAX: usize = 16;
 
 /// The first labels of a name that together are no longer than `most`, at
 /// least one.
