@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use crate::processes::{CLIENT_CORE, Server, find, pause};
+use crate::queries;
 use crate::table::{median, publish, say};
-use crate::{processes, queries};
 
 /// Measures all servers in alternating rounds, prints the table and writes it
 /// to `docs/benchmarks.md`.
@@ -202,7 +202,7 @@ fn start_echo(folder: &Path) -> Result<Server> {
     }
     let command = [&program.to_string_lossy(), "15304"];
     Server::start("echo", 15304, &command, &folder.join("echo.log"), |_| {
-        processes::pause();
+        pause();
         pause();
         true
     })
