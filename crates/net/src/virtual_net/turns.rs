@@ -76,7 +76,9 @@ impl Core {
         let connection = tcp.connections.get_mut(key)?;
         let end = &connection.ends[from];
         let pipe = &mut connection.pipes[from];
-        if pipe.in_line || end.dead || !pipe.has_something() {
+        // A reset is on its way to this end: nothing more is sent.
+        let torn = connection.limits.reset_after == Some(0);
+        if pipe.in_line || end.dead || torn || !pipe.has_something() {
             return None;
         }
         let now = self.now();
@@ -143,7 +145,7 @@ impl Core {
     fn send_chunk(self: &Arc<Self>, tcp: &mut TcpTable, key: Key, from: usize) {
         let now = self.now();
         let Some(connection) = tcp.connections.get_mut(key) else { return };
-        if connection.ends[from].dead {
+        if connection.ends[from].dead || connection.limits.reset_after == Some(0) {
             return;
         }
         let window_size = self.shared.config.tcp_window_bytes as u64;
@@ -196,7 +198,7 @@ impl Core {
         let now = self.now();
         let Some(connection) = tcp.connections.get_mut(key) else { return };
         let (sender, receiver) = (&connection.ends[from], &connection.ends[1 - from]);
-        let packet = Packet {
+        let mut packet = Packet {
             room: sender.room,
             from_host: Some(sender.host),
             to_host: Some(receiver.host),
@@ -208,7 +210,10 @@ impl Core {
         let verdict = faults.are_any().then(|| {
             faults.judge_message(&MessageView { transport: Transport::Tcp, packet: &packet })
         });
-        let mut bytes = packet.bytes.clone();
+        let mut verdict = verdict.unwrap_or_default();
+        // The record holds what travels.
+        packet.bytes = verdict.bytes.take().unwrap_or(packet.bytes);
+        let bytes = packet.bytes.clone();
         let offset = connection.pipes[from].sent;
         let what = What::Chunk {
             connection: connection.number,
@@ -218,10 +223,6 @@ impl Core {
             packet,
         };
         let message = self.shared.capture.record(now, Causes::from(piece.cause), what);
-        let mut verdict = verdict.unwrap_or_default();
-        if let Some(changed) = verdict.bytes.take() {
-            bytes = changed;
-        }
         connection.pipes[from].sent += bytes.len() as u64;
         for note in std::mem::take(&mut verdict.notes) {
             self.shared.capture.note(now, None, note.because(message));

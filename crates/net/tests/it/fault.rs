@@ -187,6 +187,34 @@ fn a_connection_is_reset_after_its_bytes() {
 }
 
 #[test]
+fn an_end_that_answers_while_it_reads_learns_of_the_reset() {
+    // Goal: bytes counted in both directions; neither end waits for ever.
+    let (net, one, two) = hard(ConnectionAction::ResetAfter(100_000));
+    net.run(async {
+        let listener = two.listen_tcp(at(2, 80)).unwrap();
+        let client = one.connect_tcp(at(2, 80), Cause::NONE).await.unwrap();
+        let mut server = listener.accept().await.unwrap();
+        let echo = two.spawn("echo", async move {
+            let mut buffer = vec![0; 16 * 1024];
+            loop {
+                let length = server.read(&mut buffer).await?;
+                server.write_all(&buffer[..length]).await?;
+            }
+            #[expect(unreachable_code, reason = "names the type of the task")]
+            Ok::<(), std::io::Error>(())
+        });
+        let (mut reader, mut writer) = tokio::io::split(client);
+        let (mut got, bytes) = (Vec::new(), vec![1; 1 << 20]);
+        // As with kernel sockets, the error is told once: to the write.
+        let (said, _) = tokio::join!(writer.write_all(&bytes), reader.read_to_end(&mut got));
+        assert_eq!(said.unwrap_err().kind(), ErrorKind::ConnectionReset);
+        assert!(got.len() < 100_000, "{}", got.len());
+        assert_eq!(echo.await.unwrap().unwrap_err().kind(), ErrorKind::ConnectionReset);
+    })
+    .unwrap();
+}
+
+#[test]
 fn a_limited_connection_has_its_own_rate_and_a_slow_close_its_delay() {
     let (net, one, two) = hard(ConnectionAction::LimitRate(100_000));
     let slow = ConnectionRule {
