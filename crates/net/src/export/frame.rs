@@ -181,8 +181,7 @@ mod tests {
     #[test]
     fn a_packet_verifies_to_zero_in_both_families() {
         for (from, to) in [("10.0.0.1:5", "10.0.0.2:53"), ("[fd00::1]:5", "[fd00::2]:53")] {
-            let (from, to): (SocketAddr, SocketAddr) =
-                (from.parse().unwrap(), to.parse().unwrap());
+            let (from, to): (SocketAddr, SocketAddr) = (from.parse().unwrap(), to.parse().unwrap());
             let ends = Ends::new(from.ip(), to.ip()).unwrap();
             let header = if from.is_ipv4() { 20 } else { 40 };
             for payload in [&b"odd"[..], b"even", b""] {

@@ -282,14 +282,8 @@ impl UdpSocket {
         let core = &self.core;
         let (now, from_host) = (core.now(), self.host.id());
         let to_host = core.shared.topology().nearest(from_host, to.ip());
-        let mut packet = Packet {
-            room: self.host.room(),
-            from_host: Some(from_host),
-            to_host,
-            from,
-            to,
-            bytes,
-        };
+        let mut packet =
+            Packet { room: self.host.room(), from_host: Some(from_host), to_host, from, to, bytes };
         let faults = &core.shared.faults;
         let mut verdict = faults.are_any().then(|| {
             faults.judge_message(&MessageView { transport: Transport::Udp, packet: &packet })
