@@ -196,7 +196,7 @@ impl Lab {
             Ok(()) => Outcome::Done,
             Err(error) => return Ok((event, Outcome::failed(error))),
         };
-        // Each server that holds the zone has to be given the change.
+        // Each server that holds the zone has to be given the change (course D14).
         for server in servers {
             let note =
                 Note::new(Room::Dns, "zone_changed", format!("the zone {origin} has changed"))
