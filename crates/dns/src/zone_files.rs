@@ -9,7 +9,7 @@ use capa7_dns_proto::zone_file::{ReadOptions, ZoneFile, ZoneFileErrors};
 #[derive(Debug, thiserror::Error)]
 pub enum ZoneLoadError {
     /// The file itself.
-    #[error("cannot read {}: {error}", path.display())]
+    #[error("cannot read {}: {error}; check its name and who may read it", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,

@@ -41,8 +41,10 @@ impl Folder {
                     let problem = format!("the file is larger than {FILE_BYTES_MAX} bytes");
                     return Err(SourceError::of_file(&shown, problem));
                 }
-                std::fs::read(&path)
-                    .map_err(|error| SourceError::of_file(&shown, error.to_string()))?
+                std::fs::read(&path).map_err(|error| {
+                    let problem = format!("{error}; check its name and who may read it");
+                    SourceError::of_file(&shown, problem)
+                })?
             }
         };
         String::from_utf8(bytes)

@@ -99,6 +99,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         Net::Sealed => run_live(NetChoice::Sealed, args, &scenarios, &options)?,
         Net::Loopback => run_live(NetChoice::Loopback, args, &scenarios, &options)?,
     };
+    if reports.is_empty() {
+        // Nothing was judged; why has been told.
+        return Ok(ExitCode::from(2));
+    }
     write_files(args, &reports)?;
     if args.json {
         output::document(&json_document(&reports))?;

@@ -97,11 +97,25 @@ fn a_run_writes_junit_events_and_packets() {
 }
 
 #[test]
-fn all_scenarios_pass() {
+fn all_scenarios_pass_and_those_that_cannot_run_here_are_named() {
     let folder = Folder::new();
-    let document = folder.run(&["run", "all", "--json"]).json();
-    let run: Vec<_> = list(&document, "scenarios").iter().map(|one| one["id"].clone()).collect();
-    assert_eq!(run, scenarios(&folder));
+    let said = folder.run(&["run", "all", "--json"]);
+    let skipped: Vec<String> = said
+        .err
+        .lines()
+        .filter_map(|line| line.strip_prefix("capa7: skipped: "))
+        .map(|rest| rest.split_whitespace().next().unwrap().to_owned())
+        .collect();
+    let document = said.json();
+    let run = list(&document, "scenarios").iter().map(|one| one["id"].as_str().unwrap());
+    let mut told: Vec<String> = run.map(str::to_owned).chain(skipped.clone()).collect();
+    told.sort();
+    assert_eq!(told, scenarios(&folder));
+    for id in skipped {
+        let alone = folder.run(&["run", &id]);
+        assert_eq!(alone.code, Some(2), "nothing was judged: {alone:?}");
+        assert!(alone.err.contains("add --net sealed"), "{alone:?}");
+    }
 }
 
 #[test]

@@ -26,6 +26,7 @@ fn a_missing_file_is_named() {
     ] {
         let said = refused(&folder, words);
         assert!(said.contains("nosuch") && said.contains("No such file"), "{words:?}: {said}");
+        assert!(said.contains("check its name"), "{words:?}: {said}");
     }
 }
 

@@ -85,7 +85,9 @@ async fn work(
 
 /// Root servers from a file like the one that IANA publishes.
 pub(crate) fn read_hints(path: &Path) -> Result<Hints> {
-    let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = std::fs::read(path).with_context(|| {
+        format!("cannot read {}: check its name and who may read it", path.display())
+    })?;
     let options = capa7_dns_proto::zone_file::ReadOptions {
         origin: Some(capa7_dns_proto::Name::root()),
         ..Default::default()

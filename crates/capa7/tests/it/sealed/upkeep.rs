@@ -75,6 +75,20 @@ fn a_scenario_holds_on_kernel_sockets_too() {
     assert_eq!(folder.run(&broken).code, Some(1));
 }
 
+// Course K3: a student's own programs, as a scenario.
+#[test]
+fn a_scenario_with_programs_of_this_machine_holds() {
+    if capa7_peers::need("python3").is_none() {
+        return;
+    }
+    let folder = Folder::new();
+    if !can_seal(&folder) {
+        return;
+    }
+    let said = folder.run(&["run", "sockets-own", "--net", "sealed", "--json"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+}
+
 #[test]
 fn everything_is_written_to_the_pcap_file_of_a_lab() {
     let Some(lab) = Lab::with(&["--pcap", "all.pcapng"]) else { return };
