@@ -39,11 +39,11 @@ impl Server {
                 return Ok(server);
             }
             if let Some(status) = server.child.try_wait()? {
-                bail!("{name} ended with {status}: see {}", log.display());
+                bail!("{name} ended with {status}: {}", last_words(log));
             }
             pause();
         }
-        bail!("{name} does not answer on port {port}: see {}", log.display());
+        bail!("{name} does not answer on port {port}: {}", last_words(log));
     }
 
     /// The process and all that it started.
@@ -99,6 +99,13 @@ impl Drop for Server {
         }
         let _ = self.child.wait();
     }
+}
+
+/// The end of what a server said.
+fn last_words(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().rev().take(5).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
 }
 
 /// The fields of `/proc/PID/stat` after the command's name: state is 0,

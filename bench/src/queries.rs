@@ -54,7 +54,8 @@ fn add_owner(
             (owner.to_owned(), "A")
         }
         5 => {
-            writeln!(zone, "{owner} A {address}\n{owner} AAAA 2001:db8::{number:x}")?;
+            let (high, low) = (number >> 16, number & 0xffff);
+            writeln!(zone, "{owner} A {address}\n{owner} AAAA 2001:db8::{high:x}:{low:x}")?;
             (owner.to_owned(), "AAAA")
         }
         6 => {
