@@ -60,7 +60,8 @@ fn a_fault_in_a_scenario_has_file_line_and_column() {
     assert!(said.contains("colour"), "{said}");
     let said = scenario(&folder, &format!("{head}course = [\"D4\"\n"));
     assert!(said.contains("mine/scenario.toml:"), "{said}");
-    let steps = "course = [\"D4\"]\n[[step]]\nid = \"ask\"\nact = [{ query = { from = \"nobody\", name = \"www.urosario.edu.co\" } }]\n";
+    let act = "[{ query = { from = \"nobody\", name = \"www.urosario.edu.co\" } }]";
+    let steps = format!("course = [\"D4\"]\n[[step]]\nid = \"ask\"\nact = {act}\n");
     let said = scenario(&folder, &format!("{head}{steps}"));
     assert!(said.contains("mine/scenario.toml:6:"), "{said}");
     assert!(said.contains("nobody"), "{said}");

@@ -50,9 +50,11 @@ fn a_set_too_large_for_a_datagram_is_fetched_over_a_stream() {
         reply.message.answers.iter().map(|record| record.txt().unwrap().concat()).collect();
     assert_eq!(texts.len(), BIG_TEXTS);
     let events = world.net.network().capture().since(Cause::NONE, usize::MAX);
-    let truncated = events.iter().find(|event| {
-        matches!(&event.what, What::Datagram(packet) if packet.from == NS1 && packet.bytes[2] & 2 != 0)
-    });
+    let is_cut = |what: &What| match what {
+        What::Datagram(packet) => packet.from == NS1 && packet.bytes[2] & 2 != 0,
+        _ => false,
+    };
+    let truncated = events.iter().find(|event| is_cut(&event.what));
     let truncated = truncated.expect("a datagram with TC").id;
     let question = events
         .iter()
