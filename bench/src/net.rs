@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use capa7_net::{Cause, Host, HostConfig, LinkConfig, NetworkConfig, VirtualNetwork};
 use rand::Rng as _;
 
-use crate::table::say;
+use crate::table::{publish, say};
 
 /// Hosts in the network.
 const HOSTS: u32 = 1000;
@@ -36,14 +36,18 @@ pub(crate) fn run() -> Result<()> {
     let memory = peak_mebibytes()?;
     let capture = net.network().capture();
     let sent = capture.next_id().0 / 2;
-    say(&format!(
+    let exchanged = format!(
         "{HOSTS} hosts exchanged {sent} datagrams in {took:.2} s of one processor \
-         ({:.2} µs each; at most {SECONDS_MAX} s), \
-         {answered} questions answered, {:.1} virtual seconds",
+         ({:.2} µs each; at most {SECONDS_MAX} s), {answered} questions answered, \
+         {:.1} virtual seconds, {memory:.0} MiB at most in use (at most {MEBIBYTES_MAX} MiB)",
         took * 1e6 / f64::from(DATAGRAMS),
         net.network().now().as_secs_f64(),
-    ));
-    say(&format!("{memory:.0} MiB at most in use (at most {MEBIBYTES_MAX} MiB)"));
+    );
+    say(&exchanged);
+    publish(
+        "bench net",
+        &format!("## The virtual network\n\n`cargo xtask bench net`: {exchanged}.\n\n"),
+    )?;
     let digest = net.network().digest();
     say(&format!("digest {:02x}{:02x}{:02x}{:02x}…", digest[0], digest[1], digest[2], digest[3]));
     ensure!(took <= SECONDS_MAX && memory <= MEBIBYTES_MAX, "slower or larger than promised");
