@@ -90,6 +90,54 @@ fn a_reload_loses_no_query_and_a_bad_zone_leaves_the_good_one() {
     stream.until(|stream| stream.seen.last() == Some(&35));
 }
 
+// RFC 1035 §4.1.1: what cannot be interpreted gets FORMERR, what is no query
+// nothing, and everything else goes on.
+#[test]
+fn malformed_and_random_datagrams_do_not_end_service() {
+    let folder = Folder::new();
+    folder.write("a.zone", ZONE);
+    let mut server = Server::start(&folder, &["a.zone"], &["--workers", "2"]);
+    let mut stream = Stream::to(server.at);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(server.at).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    // A name that points at itself.
+    let header = b"\x41\x41\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00";
+    let pointer = [&header[..], b"\xc0\x0c\x00\x01\x00\x01"].concat();
+    socket.send(&pointer).unwrap();
+    let mut reply = [0; 512];
+    let length = socket.recv(&mut reply).expect("an error reply");
+    assert!(length >= 12 && reply[..2] == [0x41, 0x41] && reply[2] & 0x80 != 0);
+    assert_eq!(reply[3] & 0xf, 1, "FORMERR");
+    // Numbers by a congruence (Lehmer), the same in each run.
+    let mut number = 1_u64;
+    let mut next = || {
+        number = number * 48_271 % 0x7fff_ffff;
+        number.to_le_bytes()[1]
+    };
+    for round in 0..10_000_u16 {
+        let mut octets = query(round);
+        let (place, octet) = (usize::from(next()), next());
+        match round % 3 {
+            0 => octets.truncate(place % octets.len()),
+            1 => octets = (0..place * 2).map(|_| next()).collect(),
+            _ => {
+                let place = place % octets.len();
+                octets[place] = octet;
+            }
+        }
+        socket.send(&octets).unwrap();
+        if round % 50 == 0 {
+            // Waits for an answer, so that the kernel need not drop anything.
+            let so_far = stream.sent;
+            stream.until(|stream| stream.sent > so_far);
+        }
+    }
+    stream.until(|stream| stream.sent >= 500);
+    assert!(stream.seen.iter().all(|last| *last == 3));
+    assert!(!server.running.has_said("ended"), "{}", server.running.said);
+}
+
 #[test]
 fn a_server_that_is_told_to_end_says_so_and_exits_with_0() {
     let folder = Folder::new();
