@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 use super::{Change, Deed, RunError, RunOptions, StepRun};
 use crate::filter::Filter;
-use crate::lab::{ActionResult, Lab, LabError, RecordShown};
+use crate::lab::{ActionResult, Lab, LabError, Outcome, RecordShown};
 use crate::scenario::Scenario;
 use crate::scenario::file::{CheckFile, Claim, SabotageFile, StepFile, WaitFile};
 use crate::story::Teller;
@@ -156,7 +156,11 @@ async fn spoil(lab: &Lab, sabotage: &SabotageFile) -> Result<(), LabError> {
         lab.break_with(fault)?;
     }
     for action in &sabotage.act {
-        lab.act(action).await?;
+        // A sabotage that is not done would make its checks look strong.
+        if let Outcome::Failed { reason } = lab.act(action).await?.outcome {
+            let id = sabotage.id.get_ref();
+            return Err(LabError::Bad(format!("the sabotage `{id}` could not be done: {reason}")));
+        }
     }
     Ok(())
 }
