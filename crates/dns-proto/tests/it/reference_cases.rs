@@ -24,12 +24,13 @@ pub(crate) fn all_are_met(
     let Ok(cases) = std::fs::read_to_string(&path) else { return false };
     let (mut met, mut compared) = (0_u32, 0_u32);
     for line in cases.lines() {
-        let case: Value = serde_json::from_str(line).unwrap();
-        let zone = case["zone"].as_str().unwrap();
+        let case: Value = serde_json::from_str(line).expect("a line of JSON");
+        let zone = case["zone"].as_str().expect("a zone");
         let zones = zones(zone);
-        for query in case["queries"].as_array().unwrap() {
+        for query in case["queries"].as_array().expect("queries") {
             let Some(expected) = reference(&query["expected"]) else { continue };
-            let (name, kind) = (query["name"].as_str().unwrap(), query["type"].as_str().unwrap());
+            let (name, kind) =
+                (query["name"].as_str().expect("a name"), query["type"].as_str().expect("a type"));
             compared += 1;
             let expected = Answer::recorded(expected);
             let reply = zones.clone().and_then(|zones| server(&zones, &question(name, kind)?));
