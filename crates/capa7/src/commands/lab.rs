@@ -13,6 +13,7 @@ use capa7_dissect::Room;
 use capa7_lab::page::{Live, Page};
 use capa7_lab::world::World;
 use capa7_net::control::Listener;
+use capa7_net::doctor::Mode;
 use capa7_net::publish::{Publication, Published};
 use capa7_net::startup::{self, TcpDoor};
 use capa7_net::stopwatch::StopWatch;
@@ -208,16 +209,39 @@ fn welcome(
     if let Some(at) = page_at {
         text.push_str(&format!("\n  look at it     http://{at}/"));
     }
-    text.push_str("\n  ask it         capa7 lab exec -- dig www.urosario.edu.co");
+    text.push_str(&format!("\n  ask it         {}", how_to_ask(live)));
     for publication in &arguments.publish {
         let Publication { at, host, port } = publication;
         text.push_str(&format!("\n  published      {at} is {host}:{port}"));
     }
-    if live.wire.is_none() {
-        text.push_str("\n  without a wire: programs outside share one host and are not slowed");
+    match (live.mode, live.wire.is_some()) {
+        (Mode::Sealed, true) => {}
+        (Mode::Sealed, false) => text.push_str(
+            "\n  but            no veth pairs here: programs outside share one host and are not \
+             slowed",
+        ),
+        (Mode::Loopback | Mode::Virtual, _) => text.push_str(
+            "\n  but            in loopback mode programs outside are no hosts of their own, and \
+             what they say to each other is not seen",
+        ),
     }
     text.push_str("\n  end it         Ctrl-C");
     output::line(&text);
 }
 
+/// A command that asks the lab something.
+fn how_to_ask(live: &LiveLab) -> String {
+    let exec = "capa7 lab exec -- dig www.urosario.edu.co".to_owned();
+    if live.mode == Mode::Sealed {
+        return exec;
+    }
+    let name = live.lab.resolvers().keys().next();
+    let address = name.and_then(|name| live.lab.network().host(name)?.addresses().first().copied());
+    address.map_or(exec, |address| {
+        let at = live.lab.network().on_machine(SocketAddr::new(address, DNS_PORT));
+        format!("dig @{} -p {} www.urosario.edu.co", at.ip(), at.port())
+    })
+}
+
+const DNS_PORT: u16 = 53;
 const DEFAULT_WORLD: &str = "internet";
