@@ -1,7 +1,7 @@
 //! Master files: the text form of a zone (RFC 1035 §5).
 //!
 //! Reading gives a [`ZoneFile`], a list of records that know their file, line and column.
-//! [`ZoneFile::check`] looks for faults in it; [`crate::Zone::compile`] makes it servable.
+//! [`ZoneFile::check`] looks for faults in it; [`crate::zone::Zone::compile`] makes it servable.
 
 mod check;
 mod generate;
