@@ -3,7 +3,7 @@
 //! The statements are in `spec/ledger.tsv`; a scenario says with
 //! `[[statement]]` which of its checks show one, and what it measured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -121,14 +121,16 @@ fn parse(text: &str) -> Result<Vec<Statement>, SourceError> {
     Ok(statements)
 }
 
-/// Runs the scenarios behind the statements and says of each what was
-/// measured. `station` is a row (`D4`), a statement (`D4.2`) or a letter.
+/// Runs the scenarios behind the statements in virtual time and says of each
+/// what was measured. `station` is a row (`D4`), a statement (`D4.2`) or a
+/// letter; `made` are reports of scenarios that were run elsewhere.
 ///
 /// # Errors
 /// When a carried scenario is not well formed or cannot be run.
-pub fn walk(station: Option<&str>) -> Result<Vec<Station>, RunError> {
+pub fn walk(station: Option<&str>, made: Vec<RunReport>) -> Result<Vec<Station>, RunError> {
     let scenarios = statements_of_scenarios()?;
-    let mut reports: BTreeMap<String, RunReport> = BTreeMap::new();
+    let mut reports: BTreeMap<String, RunReport> =
+        made.into_iter().map(|report| (report.id.clone(), report)).collect();
     let mut stations: Vec<Station> = Vec::new();
     for statement in statements()?.into_iter().filter(|s| is_wanted(s, station)) {
         let shown = match scenarios.get(&statement.id) {
@@ -138,7 +140,7 @@ pub fn walk(station: Option<&str>) -> Result<Vec<Station>, RunError> {
                     let scenario = Scenario::carried(id)?;
                     match run_virtual(&scenario, &RunOptions::default()) {
                         Ok(report) => drop(reports.insert(id.clone(), report)),
-                        // Shown by `capa7 run ID --net sealed`.
+                        // Its report has to be made in a sealed lab.
                         Err(RunError::NeedsSealed(_)) => {}
                         Err(error) => return Err(error),
                     }
@@ -154,6 +156,20 @@ pub fn walk(station: Option<&str>) -> Result<Vec<Station>, RunError> {
         }
     }
     Ok(stations)
+}
+
+/// The scenarios behind a station that virtual time cannot run: they run
+/// programs of the machine, in a sealed lab.
+///
+/// # Errors
+/// When a carried file is not well formed.
+pub fn needing_programs(station: Option<&str>) -> Result<Vec<Scenario>, SourceError> {
+    let scenarios = statements_of_scenarios()?;
+    let wanted = statements()?.into_iter().filter(|statement| is_wanted(statement, station));
+    let ids: BTreeSet<String> =
+        wanted.filter_map(|statement| scenarios.get(&statement.id).cloned()).collect();
+    let carried = ids.iter().map(|id| Scenario::carried(id)).collect::<Result<Vec<_>, _>>()?;
+    Ok(carried.into_iter().filter(Scenario::needs_programs).collect())
 }
 
 /// Which scenario shows which statement.
@@ -216,6 +232,11 @@ pub fn text(stations: &[Station], language: Language) -> String {
                 Some(measured) => {
                     line(say("measured:", "medido:"), measured.in_language(language));
                 }
+                // It is shown, but not in virtual time.
+                None if statement.scenario.is_some() => line(
+                    say("not run:", "no ejecutado:"),
+                    say("it needs --net sealed", "necesita --net sealed"),
+                ),
                 None => line("", say("not yet", "todavía no")),
             }
             if let Some(wire) = &statement.wire {

@@ -3,9 +3,12 @@
 use std::process::ExitCode;
 
 use capa7_lab::course::{self, State};
+use capa7_lab::run::RunOptions;
 use capa7_lab::text::Language;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
+use super::run::run_live;
+use crate::live::NetChoice;
 use crate::output;
 
 /// What `capa7 course` is told.
@@ -16,14 +19,34 @@ pub(crate) struct CourseArgs {
     /// Language: en or es
     #[arg(long, default_value = "en")]
     lang: Language,
+    /// `sealed` also runs what needs real programs in a lab of its own
+    #[arg(long, value_enum, default_value_t = CourseNet::Virtual)]
+    net: CourseNet,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
 }
 
+/// Where the scenarios behind the course run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum CourseNet {
+    /// In virtual time; what needs programs of the machine is left out
+    Virtual,
+    /// In virtual time, and in a sealed lab what needs programs of the machine
+    Sealed,
+}
+
 /// Runs what shows the statements and prints them in the lecture's order.
 pub(crate) fn run(args: &CourseArgs) -> anyhow::Result<ExitCode> {
-    let stations = course::walk(args.station.as_deref())?;
+    let station = args.station.as_deref();
+    let made = match args.net {
+        CourseNet::Virtual => Vec::new(),
+        CourseNet::Sealed => {
+            let scenarios = course::needing_programs(station)?;
+            run_live(NetChoice::Sealed, &scenarios, &RunOptions::default(), |_| {})?
+        }
+    };
+    let stations = course::walk(station, made)?;
     if stations.is_empty() {
         let station = args.station.as_deref().unwrap_or_default();
         anyhow::bail!("there is no `{station}` in the course: write a row such as D4, or none");

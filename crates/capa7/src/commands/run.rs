@@ -96,8 +96,11 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             }
             reports
         }
-        Net::Sealed => run_live(NetChoice::Sealed, args, &scenarios, &options)?,
-        Net::Loopback => run_live(NetChoice::Loopback, args, &scenarios, &options)?,
+        Net::Sealed | Net::Loopback => {
+            let sealed = args.net == Net::Sealed;
+            let choice = if sealed { NetChoice::Sealed } else { NetChoice::Loopback };
+            run_live(choice, &scenarios, &options, |report| show(args, report, scenarios.len()))?
+        }
     };
     if reports.is_empty() {
         // Nothing was judged; why has been told.
@@ -110,12 +113,13 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!reports.iter().all(RunReport::passed))))
 }
 
-/// Runs on kernel sockets, one scenario after the other.
-fn run_live(
+/// Runs on kernel sockets, one scenario after the other; `told` gets each
+/// report when its scenario has ended.
+pub(crate) fn run_live(
     choice: NetChoice,
-    args: &RunArgs,
     scenarios: &[Scenario],
     options: &RunOptions,
+    told: impl Fn(&RunReport),
 ) -> anyhow::Result<Vec<RunReport>> {
     let plan = LivePlan::choose(choice)?;
     let confinement = with_children(plan.confinement());
@@ -131,7 +135,7 @@ fn run_live(
                     continue;
                 }
                 let report = one_live(&plan, scenario, options).await?;
-                show(args, &report, scenarios.len());
+                told(&report);
                 reports.push(report);
             }
             Ok(reports)

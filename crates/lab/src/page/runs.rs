@@ -178,7 +178,12 @@ pub(super) async fn course(
     let stations = match made {
         Some(stations) => stations,
         None => {
-            let walked = page.0.machine.blocking(|| walk(None)).await.map_err(Refused::broken)?;
+            let walked = page
+                .0
+                .machine
+                .blocking(|| walk(None, Vec::new()))
+                .await
+                .map_err(Refused::broken)?;
             page.0.course.get_or_init(|| Arc::new(walked)).clone()
         }
     };
