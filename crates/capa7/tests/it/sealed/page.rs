@@ -45,6 +45,30 @@ pub(super) fn post(page: &str, path: &str, body: &str) -> Vec<u8> {
     bytes
 }
 
+#[test]
+fn a_web_site_of_the_lab_is_shown_at_its_hosts_name_under_localhost() {
+    let Some(python) = need("python3") else { return };
+    let Some(lab) = Lab::start() else { return };
+    lab.folder.write("index.html", "written by a student");
+    let serve = [python.to_str().unwrap(), "-u", "-m", "http.server", "80"];
+    let mut site = Running::start(&mut lab.exec(Some("aula2"), &serve));
+    site.wait_for("Serving HTTP");
+    let port = lab.page.rsplit(':').next().unwrap();
+    let ask = |name: &str| {
+        let mut stream = TcpStream::connect(&lab.page).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let text = format!("GET /index.html HTTP/1.0\r\nhost: {name}.localhost:{port}\r\n\r\n");
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let answer = ask("aula2.urosario.edu.co");
+    assert!(answer.contains(" 200 ") && answer.ends_with("written by a student"), "{answer}");
+    let nobody = ask("nobody.example");
+    assert!(nobody.contains(" 404 "), "{nobody}");
+}
+
 /// Live events, each with the moment when it came.
 struct Live {
     stream: BufReader<TcpStream>,

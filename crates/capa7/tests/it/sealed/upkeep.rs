@@ -96,6 +96,25 @@ fn a_scenario_with_programs_of_this_machine_holds() {
     assert_eq!(said.code, Some(0), "{said:?}");
 }
 
+// Course K3: the statements that need programs are shown when a lab is sealed.
+#[test]
+fn the_course_shows_in_a_sealed_lab_what_virtual_time_cannot() {
+    if capa7_peers::need("python3").is_none() {
+        return;
+    }
+    let folder = Folder::new();
+    if !can_seal(&folder) {
+        return;
+    }
+    let states = |words: &[&str]| -> Vec<String> {
+        let document = folder.run(words).json();
+        let statements = document["stations"][0]["statements"].as_array().unwrap().clone();
+        statements.iter().map(|one| one["state"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(states(&["course", "K3", "--json"]), ["not yet"; 3]);
+    assert_eq!(states(&["course", "K3", "--json", "--net", "sealed"]), ["yes"; 3]);
+}
+
 #[test]
 fn everything_is_written_to_the_pcap_file_of_a_lab() {
     let Some(lab) = Lab::with(&["--pcap", "all.pcapng"]) else { return };
