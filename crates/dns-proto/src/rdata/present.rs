@@ -15,7 +15,7 @@ use crate::message::layout::{PartKind, layout};
 use crate::{Name, RecordType};
 
 use super::generic::{is_opaque, is_well_formed, part_octets};
-use super::location;
+use super::{location, parse_rdata};
 
 /// Shows uncompressed record data in presentation form.
 ///
@@ -120,11 +120,13 @@ fn by_domain_crate(rtype: RecordType, data: &[u8], f: &mut fmt::Formatter<'_>) -
         Rtype::from_int(rtype.0),
         &mut parser,
     );
-    match parsed {
-        Ok(Some(known)) if parser.remaining() == 0 => {
-            write!(f, "{}", known.display_zonefile(DisplayKind::Simple))
-        }
-        _ => generic(data, f),
+    let Ok(Some(known)) = parsed else { return generic(data, f) };
+    let text = known.display_zonefile(DisplayKind::Simple).to_string();
+    // That crate does not quote every octet that a master file gives a meaning to.
+    if parse_rdata(rtype, &text, &Name::root()).is_ok_and(|read| read == data) {
+        f.write_str(&text)
+    } else {
+        generic(data, f)
     }
 }
 

@@ -201,3 +201,16 @@ proptest! {
         let _ = parse_rdata(RecordType(number), &text, &origin());
     }
 }
+
+// Found by fuzzing: a service parameter with octets that have a meaning in a master file.
+#[test]
+fn what_would_not_be_read_back_is_shown_in_generic_form() {
+    let origin = Name::root();
+    for alpn in ["(2", ")", ";", "a b", "\\\"", "\\005\\000"] {
+        let text = format!("1 . alpn=\"{alpn}\" port=8443");
+        let data = parse_rdata(RecordType::HTTPS, &text, &origin).expect("quoted");
+        let shown = RdataText { record_type: RecordType::HTTPS, data: &data }.to_string();
+        let again = parse_rdata(RecordType::HTTPS, &shown, &origin);
+        assert_eq!(again.as_ref(), Ok(&data), "{shown}");
+    }
+}
