@@ -229,7 +229,9 @@ impl Namespace {
         let wait = || -> io::Result<()> {
             sys::setns(self.fd(), Kind::Net)?;
             for _ in 0..TENTATIVE_LOOKS_MAX {
-                if !has_tentative(&fs::read_to_string("/proc/thread-self/net/if_inet6")?) {
+                let addresses = fs::read_to_string("/proc/thread-self/net/if_inet6")?;
+                let routes = fs::read_to_string("/proc/thread-self/net/ipv6_route")?;
+                if are_in_use(&addresses, &routes) {
                     return Ok(());
                 }
                 std::thread::sleep(TENTATIVE_WAIT);
@@ -241,14 +243,29 @@ impl Namespace {
     }
 }
 
-/// Whether an address of /proc/net/if_inet6 is not in use yet. A line has the
-/// address, then the numbers of interface, prefix length, scope and flags in
-/// hexadecimal, then the interface's name.
-fn has_tentative(table: &str) -> bool {
-    let flags = table.lines().filter_map(|line| line.split_whitespace().nth(4));
-    let mut flags = flags.filter_map(|flags| u32::from_str_radix(flags, 16).ok());
-    flags.any(|flags| flags & libc::IFA_F_TENTATIVE != 0)
+/// Whether all addresses of /proc/net/if_inet6 are in use: the kernel first
+/// takes an address out of its tentative state and then adds the route by
+/// which the host reaches itself, so it is the route that counts. In
+/// /proc/net/ipv6_route a line has the destination, its prefix length, …, and
+/// in the ninth column the flags, all in hexadecimal.
+fn are_in_use(addresses: &str, routes: &str) -> bool {
+    let local: Vec<&str> = routes
+        .lines()
+        .filter_map(|line| {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            let flags = u32::from_str_radix(columns.get(8)?, 16).ok()?;
+            let is_own = columns.get(1) == Some(&"80") && flags & LOCAL_ROUTE != 0;
+            is_own.then(|| columns.first().copied())?
+        })
+        .collect();
+    addresses
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .all(|address| local.contains(&address))
 }
+
+/// `RTF_LOCAL` of linux/ipv6_route.h.
+const LOCAL_ROUTE: u32 = 0x8000_0000;
 
 /// The calling thread's namespace of one kind, as a descriptor.
 pub(crate) fn this_namespace(kind: &str) -> io::Result<OwnedFd> {
@@ -290,11 +307,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_that_is_not_in_use_yet_is_noticed() {
-        let used = "20010db8000000000000000000000006 3e8 80 00 82     eth0\n";
-        let tentative = "20010db8000000000000000000000006 3e8 80 00 c2     eth0\n";
-        assert!(!has_tentative(used));
-        assert!(has_tentative(&format!("{used}{tentative}")));
-        assert!(!has_tentative(""));
+    fn an_address_is_in_use_when_the_host_reaches_itself_by_it() {
+        let zeros = "00000000000000000000000000000000";
+        let address = "20010db8000000000000000000000006";
+        let listed = format!("{address} 3e8 80 00 82     eth0\n");
+        let line = |flags: &str| {
+            format!("{address} 80 {zeros} 00 {zeros} 00000000 00000002 00000000 {flags} eth0\n")
+        };
+        assert!(!are_in_use(&listed, &line("00000001")));
+        assert!(are_in_use(&listed, &line("80200001")));
+        assert!(!are_in_use(&listed, ""));
+        assert!(are_in_use("", ""));
     }
 }
