@@ -8,14 +8,42 @@ use crate::source::Tree;
 
 /// Which of our crates each of our crates may use. A crate that is not here may not
 /// be added without a thought about its place.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 14] = [
     ("capa7-dissect", &[]),
     ("capa7-peers", &[]),
     ("capa7-net", &["capa7-dissect"]),
     ("capa7-dns-proto", &["capa7-dissect"]),
     ("capa7-dns", &["capa7-dissect", "capa7-net", "capa7-dns-proto"]),
+    ("capa7-http-proto", &["capa7-dissect"]),
+    ("capa7-http", &["capa7-dissect", "capa7-net", "capa7-http-proto"]),
+    ("capa7-mail-proto", &["capa7-dissect"]),
+    (
+        "capa7-mail",
+        &[
+            "capa7-dissect",
+            "capa7-net",
+            "capa7-dns-proto",
+            "capa7-dns",
+            "capa7-http-proto",
+            "capa7-http",
+            "capa7-mail-proto",
+        ],
+    ),
     ("capa7-sockets", &["capa7-dissect", "capa7-net"]),
-    ("capa7-lab", &["capa7-dissect", "capa7-net", "capa7-dns-proto", "capa7-dns", "capa7-sockets"]),
+    (
+        "capa7-lab",
+        &[
+            "capa7-dissect",
+            "capa7-net",
+            "capa7-dns-proto",
+            "capa7-dns",
+            "capa7-http-proto",
+            "capa7-http",
+            "capa7-mail-proto",
+            "capa7-mail",
+            "capa7-sockets",
+        ],
+    ),
     (
         "capa7",
         &[
@@ -23,11 +51,25 @@ const EDGES: [(&str, &[&str]); 10] = [
             "capa7-net",
             "capa7-dns-proto",
             "capa7-dns",
+            "capa7-http-proto",
+            "capa7-http",
+            "capa7-mail-proto",
+            "capa7-mail",
             "capa7-sockets",
             "capa7-lab",
         ],
     ),
-    ("capa7-bench", &["capa7-dissect", "capa7-net", "capa7-dns-proto", "capa7-dns"]),
+    (
+        "capa7-bench",
+        &[
+            "capa7-dissect",
+            "capa7-net",
+            "capa7-dns-proto",
+            "capa7-dns",
+            "capa7-mail-proto",
+            "capa7-mail",
+        ],
+    ),
     ("xtask", &["capa7-peers"]),
 ];
 

@@ -1,0 +1,14 @@
+//! E-mail without sockets, clocks or tasks.
+//!
+//! ```text
+//!   address · mailbox        the words that all share
+//!   message                  what is written and read (RFC 5322, MIME)
+//!   sasl                     who somebody is
+//!   smtp · queue             from server to server (course M4–M7)
+//!   imap · pop3              from mailbox to reader (course M10)
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod address;
+pub mod envelope;
+pub mod mailbox;

@@ -1,0 +1,8 @@
+//! E-mail servers, queue, mailbox store, user agents and webmail.
+//!
+//! ```text
+//!   capa7-mail-proto   addresses, messages, SMTP, IMAP, POP3, queue policy (pure)
+//!   ─────────────────────────────────────────────────────────────────────────
+//!   this crate         sockets, files and timers around them, over net::Host
+//! ```
+#![forbid(unsafe_code)]
