@@ -6,3 +6,6 @@
 //!   this crate         sockets, files and timers around them, over net::Host
 //! ```
 #![forbid(unsafe_code)]
+
+pub mod config;
+pub mod users;
