@@ -12,3 +12,4 @@
 pub mod address;
 pub mod envelope;
 pub mod mailbox;
+pub mod smtp;

@@ -1,0 +1,11 @@
+//! From server to server (RFC 5321): both sides of a session as machines.
+//!
+//! ```text
+//!   client ── command line ──▶ line · command · parameters ──▶ server
+//!          ◀── reply ───────── refusal · reply
+//!          ── data ──────────▶ data (CRLF.CRLF, dots) · content (limits) · trace
+//! ```
+
+pub mod client;
+pub mod reply;
+pub mod server;

@@ -1,0 +1,86 @@
+//! What goes into a session and what comes out.
+
+use capa7_dissect::Cause;
+
+use crate::address::Address;
+use crate::envelope::Envelope;
+use crate::smtp::reply::Reply;
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input<'i> {
+    /// Bytes came, in clear or out of TLS.
+    Bytes {
+        /// The bytes.
+        bytes: &'i [u8],
+        /// Their event.
+        cause: Cause,
+    },
+    /// The answer to [`Output::CheckRecipient`].
+    Recipient(RecipientVerdict),
+    /// The answer to [`Output::EndMessage`].
+    Message(Acceptance),
+    /// The handshake after [`Output::StartTls`] is done; with the version.
+    TlsBegan(String),
+    /// The client took longer than [`super::SessionConfig::idle`].
+    TimedOut,
+    /// The server stops: the session ends before its next command.
+    Stopping,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send these bytes.
+    Write(Vec<u8>),
+    /// Who is this? Answer with [`Input::Recipient`].
+    CheckRecipient {
+        /// The recipient.
+        address: Address,
+        /// The command's event.
+        cause: Cause,
+    },
+    /// A message begins.
+    BeginMessage {
+        /// Bytes that the client announced (RFC 1870 §6.3).
+        size: Option<u64>,
+    },
+    /// More of the message, trace lines first.
+    Data(Vec<u8>),
+    /// The message is whole. Answer with [`Input::Message`], when it is durable.
+    EndMessage {
+        /// Its envelope.
+        envelope: Envelope,
+        /// The event of its last bytes.
+        cause: Cause,
+    },
+    /// The message that began is not wanted.
+    AbandonMessage,
+    /// Begin TLS, after what was written before. Answer with
+    /// [`Input::TlsBegan`].
+    StartTls,
+    /// Close the connection, after what was written before.
+    Close,
+}
+
+/// Who a recipient is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecipientVerdict {
+    /// Somebody of an own domain.
+    Local,
+    /// Nobody of an own domain.
+    Unknown,
+    /// Of a domain that is not ours.
+    Elsewhere,
+    /// It cannot be said at this time.
+    TryLater,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acceptance {
+    /// It is kept, under this name.
+    Kept(String),
+    /// It is not kept: 4xx or 5xx with the reason.
+    Refused(Reply),
+}

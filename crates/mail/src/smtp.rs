@@ -1,0 +1,4 @@
+//! SMTP on a host: the server's shell and the client's connection.
+
+pub mod connection;
+pub mod server;
