@@ -13,3 +13,4 @@ pub mod address;
 pub mod envelope;
 pub mod mailbox;
 pub mod smtp;
+pub mod zone;
