@@ -12,5 +12,6 @@
 pub mod address;
 pub mod envelope;
 pub mod mailbox;
+pub mod sasl;
 pub mod smtp;
 pub mod zone;
