@@ -7,5 +7,13 @@
 //! ```
 
 pub mod client;
+pub mod command;
+pub mod content;
+pub mod data;
+pub mod line;
+pub mod parameters;
+pub mod refusal;
 pub mod reply;
 pub mod server;
+pub mod trace;
+pub mod xtext;
