@@ -11,6 +11,7 @@
 
 pub mod address;
 pub mod envelope;
+pub mod imap;
 pub mod mailbox;
 pub mod sasl;
 pub mod smtp;
