@@ -8,5 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod queue;
 pub mod smtp;
+pub mod spool;
 pub mod users;
