@@ -10,6 +10,7 @@
 
 pub(crate) mod build;
 pub(crate) mod file;
+mod mail;
 mod places;
 mod zones;
 
@@ -18,6 +19,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use capa7_dns_proto::answer::AddressOrder;
+use capa7_mail_proto::address::Address;
 use capa7_net::UnixTime;
 use capa7_net::link::LinkConfig;
 use serde::Serialize;
@@ -25,7 +27,7 @@ use serde::Serialize;
 use crate::source::{Folder, SourceError, parse_toml};
 use crate::text::Bilingual;
 
-pub use file::{ResolverPreset, SocketService};
+pub use file::{MailExtension, ResolverPreset, SocketService};
 pub use places::{Path as RegionPath, Region, Site};
 pub use zones::{LoopbackAddresses, WorldZone, ZoneEdit};
 
@@ -98,6 +100,28 @@ pub struct Services {
     pub resolver: Option<ResolverService>,
     /// Uppercase servers.
     pub sockets: Vec<SocketService>,
+    /// Its mail server.
+    pub mail: Option<MailService>,
+    /// Its webmail site.
+    pub webmail: Option<WebmailService>,
+}
+
+/// A mail server: who has a mailbox, and what it does not offer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailService {
+    /// The domains whose mail it takes.
+    pub domains: Vec<String>,
+    /// Whole addresses.
+    pub people: Vec<Address>,
+    /// Extensions of SMTP that it lacks.
+    pub lacks: Vec<MailExtension>,
+}
+
+/// A webmail site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebmailService {
+    /// The host whose mailboxes it shows and that it sends through.
+    pub mail: String,
 }
 
 /// How a local name server works.

@@ -13,8 +13,8 @@ use toml::Spanned;
 
 use super::file::{HostFile, LinkFile, Parts, ResolverFile, SiteFile, WorldFile};
 use super::places::{Path, Region, SWITCHING, Site, one_way};
-use super::zones;
-use super::{ResolverService, Services, Tier, World, WorldHost};
+use super::{ResolverService, Services, Tier, WebmailService, World, WorldHost};
+use super::{mail, zones};
 use crate::source::{Folder, SourceError};
 
 /// The file that is being built from.
@@ -31,7 +31,7 @@ impl Place<'_> {
         SourceError::at(self.file, self.text, span, problem)
     }
 
-    fn of<T>(&self, item: &Spanned<T>, problem: impl Into<String>) -> SourceError {
+    pub(crate) fn of<T>(&self, item: &Spanned<T>, problem: impl Into<String>) -> SourceError {
         self.error(&item.span(), problem)
     }
 }
@@ -87,6 +87,8 @@ pub(crate) fn alter(
         world.hosts.extend(hosts);
     }
     zones::add(world, place, parts)?;
+    mail::derive_records(world, place, parts)?;
+    zones::change(world, place, parts)?;
     check_references(world, place, parts)?;
     set_tiers(world);
     zones::derive_reverse(world);
@@ -177,6 +179,7 @@ fn hosts(world: &World, place: &Place<'_>, file: &HostFile) -> Result<Vec<WorldH
             .ok_or_else(|| place.of(kind, no_such("link", kind.get_ref())))?,
         None => Default::default(),
     };
+    let services = services(place, file)?;
     let host = |region: &str| WorldHost {
         name: name.clone(),
         public_name: name.clone(),
@@ -188,7 +191,7 @@ fn hosts(world: &World, place: &Place<'_>, file: &HostFile) -> Result<Vec<WorldH
         about: file.about.clone(),
         up: up.clone(),
         down: down.clone(),
-        services: services(file),
+        services: services.clone(),
         foreign: file.foreign,
     };
     if !file.replicas.is_empty() {
@@ -227,9 +230,9 @@ fn replicas(
     Ok(hosts)
 }
 
-fn services(file: &HostFile) -> Services {
+fn services(place: &Place<'_>, file: &HostFile) -> Result<Services, SourceError> {
     let serves = &file.serves;
-    Services {
+    Ok(Services {
         zones: serves.zones.iter().map(|zone| zone.get_ref().clone()).collect(),
         nsid: (!serves.zones.is_empty()).then(|| file.name.get_ref().clone()),
         address_order: match serves.rotate {
@@ -238,7 +241,12 @@ fn services(file: &HostFile) -> Services {
         },
         resolver: serves.resolver.as_ref().map(resolver),
         sockets: serves.sockets.clone(),
-    }
+        mail: serves.mail.as_ref().map(|service| mail::service(place, service)).transpose()?,
+        webmail: serves
+            .webmail
+            .as_ref()
+            .map(|service| WebmailService { mail: service.mail.get_ref().clone() }),
+    })
 }
 
 fn resolver(file: &ResolverFile) -> ResolverService {
@@ -268,6 +276,9 @@ fn check_references(world: &World, place: &Place<'_>, parts: &Parts) -> Result<(
         }
         for address in &file.addresses {
             check_address(world, place, file, address)?;
+        }
+        if let Some(webmail) = &file.serves.webmail {
+            mail::check_webmail(world, place, webmail)?;
         }
     }
     for site in &parts.site {

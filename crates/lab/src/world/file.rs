@@ -170,6 +170,49 @@ pub(crate) struct ServesFile {
     pub(crate) rotate: Option<bool>,
     pub(crate) resolver: Option<ResolverFile>,
     pub(crate) sockets: Vec<SocketService>,
+    pub(crate) mail: Option<MailFile>,
+    pub(crate) webmail: Option<WebmailFile>,
+}
+
+/// A mail server (course M3).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MailFile {
+    /// The domains whose mail it takes; the first is that of `people`.
+    pub(crate) domains: Vec<Spanned<String>>,
+    /// Who has a mailbox: a name of the first domain, or a whole address. In
+    /// the lab a password is the name before the @.
+    pub(crate) people: Vec<Spanned<String>>,
+    /// What an old server does not offer.
+    pub(crate) lacks: Vec<MailExtension>,
+}
+
+/// An extension of SMTP that a server may lack (RFC 5321 §2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub enum MailExtension {
+    /// Messages with bytes beyond ASCII (RFC 6152).
+    #[serde(rename = "8BITMIME")]
+    EightBitMime,
+    /// Addresses and header fields beyond ASCII (RFC 6531).
+    #[serde(rename = "SMTPUTF8")]
+    SmtpUtf8,
+    /// Messages in chunks (RFC 3030).
+    #[serde(rename = "CHUNKING")]
+    Chunking,
+    /// Commands sent without waiting (RFC 2920).
+    #[serde(rename = "PIPELINING")]
+    Pipelining,
+    /// TLS on the way (RFC 3207).
+    #[serde(rename = "STARTTLS")]
+    StartTls,
+}
+
+/// A web site on which people read and write mail (course M11).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WebmailFile {
+    /// The host whose mailboxes it shows and that it sends through.
+    pub(crate) mail: Spanned<String>,
 }
 
 /// The uppercase servers of the course (K1, K2).

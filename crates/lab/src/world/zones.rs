@@ -23,13 +23,22 @@ pub struct WorldZone {
     pub reverse: bool,
 }
 
-/// Puts in the zones and record changes of `parts`.
+/// Puts in the zones of `parts`.
 pub(super) fn add(world: &mut World, place: &Place<'_>, parts: &Parts) -> Result<(), SourceError> {
     for entry in &parts.zone {
         let zone = read(place, entry)?;
         world.zones.retain(|known| known.origin != zone.origin);
         world.zones.push(zone);
     }
+    Ok(())
+}
+
+/// Makes the record changes of `parts`.
+pub(super) fn change(
+    world: &mut World,
+    place: &Place<'_>,
+    parts: &Parts,
+) -> Result<(), SourceError> {
     for change in &parts.record {
         let spot = change.zone.span();
         let zone = Name::parse(change.zone.get_ref())
@@ -194,7 +203,7 @@ impl WorldZone {
     }
 }
 
-fn push(
+pub(super) fn push(
     records: &mut ZoneFile,
     owner: &Name,
     record_type: RecordType,
