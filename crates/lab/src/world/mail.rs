@@ -115,15 +115,11 @@ fn put_records(world: &mut World, services: &MailServices) -> Result<(), String>
         .filter(|zone| domain.is_subdomain_of(&zone.origin))
         .max_by_key(|zone| zone.origin.as_wire().len());
     let zone = zone.ok_or_else(|| format!("no zone of this world holds {domain}"))?;
-    let text: String =
-        services.records().iter().map(|record| format!("{record}\n")).collect();
+    let text: String = services.records().iter().map(|record| format!("{record}\n")).collect();
     let text = format!("$ORIGIN {}\n{text}", zone.origin);
     let derived = ZoneFile::read_text("records of mail", &text).map_err(|e| e.to_string())?;
-    let written: Vec<_> = zone
-        .records
-        .records()
-        .map(|record| (record.owner.clone(), record.record_type))
-        .collect();
+    let written: Vec<_> =
+        zone.records.records().map(|record| (record.owner.clone(), record.record_type)).collect();
     for record in derived.records() {
         let is_written = written
             .iter()
