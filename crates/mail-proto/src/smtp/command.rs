@@ -164,10 +164,10 @@ impl Command {
 const SHOWN_CHARACTERS: usize = 20;
 
 /// The client's name. It is not judged (RFC 5321 §4.1.4), but stands in trace
-/// lines: one word of printable characters.
+/// lines: one word of printable ASCII (RFC 6531 §3.7.1).
 fn greeting(verb: &'static str, rest: &str) -> Result<String, CommandError> {
     let name = rest.trim_matches(' ');
-    let is_word = name.chars().all(|c| !c.is_control() && !c.is_whitespace() && c != '(');
+    let is_word = name.chars().all(|c| c.is_ascii_graphic() && !"()<>\\\"".contains(c));
     if name.is_empty() || !is_word || name.len() > GREETING_OCTETS_MAX {
         let problem = "your host name, or an address literal such as [192.0.2.1], must follow it";
         return Err(CommandError::Arguments { verb, problem });

@@ -33,6 +33,10 @@ pub enum Refusal {
     ExchangeCancelled,
     /// Refused log-ins were too many.
     ManyLogIns,
+    /// Passwords cannot be checked at this time (RFC 4954 §6).
+    LogInTryLater,
+    /// The sender's address is somebody else's (RFC 6409 §6.1).
+    ForeignSender,
     /// An address beyond ASCII without SMTPUTF8 (RFC 6531 §3.5).
     NeedsSmtputf8,
     /// Nobody here has that name (RFC 5321 §3.5.3).
@@ -86,6 +90,10 @@ impl Refusal {
             Self::BadExchange(problem) => permanent(501, 5, 2, problem),
             Self::ExchangeCancelled => permanent(501, 7, 0, "log-in cancelled"),
             Self::ManyLogIns => Reply::new(421, Some((7, 0)), "too many refused log-ins; goodbye"),
+            Self::LogInTryLater => {
+                Reply::new(454, Some((7, 0)), "passwords cannot be checked at this time")
+            }
+            Self::ForeignSender => permanent(553, 7, 1, "that sender is not yours"),
             Self::NeedsSmtputf8 => permanent(553, 6, 7, "this address needs MAIL with SMTPUTF8"),
             Self::UnknownRecipient => permanent(550, 1, 1, "nobody here has that name"),
             Self::NoRelay => {

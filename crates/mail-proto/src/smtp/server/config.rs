@@ -26,6 +26,15 @@ pub enum AuthPolicy {
     InClear,
 }
 
+/// Whose addresses `MAIL` may name after a log-in (RFC 6409 §6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SenderPolicy {
+    /// Anybody's.
+    Any,
+    /// Those of the account that logged in, and nobody.
+    Own,
+}
+
 /// Extensions that a server may be without, as old ones are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offers {
@@ -52,6 +61,8 @@ pub struct SessionConfig {
     pub starttls: bool,
     /// When somebody may log in.
     pub auth: AuthPolicy,
+    /// Whose addresses `MAIL` may name after a log-in.
+    pub senders: SenderPolicy,
     /// Extensions that are offered.
     pub offers: Offers,
     /// Bytes of a message (RFC 1870).
@@ -81,6 +92,8 @@ pub struct Peer {
     pub tls: Option<String>,
     /// A word for the session, unique at the server: part of the trace lines.
     pub session: String,
+    /// Random bytes: nonces follow from them.
+    pub seed: [u8; 32],
 }
 
 impl Offers {
@@ -93,6 +106,15 @@ impl Offers {
 }
 
 impl SessionConfig {
+    /// Whether the password may be told at this point (RFC 4954 §4).
+    pub(super) const fn takes_passwords(&self, is_tls: bool) -> bool {
+        match self.auth {
+            AuthPolicy::Never => false,
+            AuthPolicy::UnderTls => is_tls,
+            AuthPolicy::InClear => true,
+        }
+    }
+
     /// A server with the usual bounds: 50 MiB a message, 1,000 recipients, 20
     /// errors, 100 idle commands, 3 refused log-ins, 100 hops, 5 minutes. Log-ins
     /// under TLS at a submission server, never at the other kind.
@@ -108,6 +130,7 @@ impl SessionConfig {
                 Role::Mx => AuthPolicy::Never,
                 Role::Submission => AuthPolicy::UnderTls,
             },
+            senders: SenderPolicy::Any,
             offers: Offers::ALL,
             message_octets_max: 50 << 20,
             recipients_max: 1_000,

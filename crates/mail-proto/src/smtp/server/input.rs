@@ -2,8 +2,9 @@
 
 use capa7_dissect::Cause;
 
-use crate::address::Address;
+use crate::address::{Address, ReversePath};
 use crate::envelope::Envelope;
+use crate::sasl::{Password, ScramCredentials};
 use crate::smtp::reply::Reply;
 
 /// What happened.
@@ -18,6 +19,13 @@ pub enum Input<'i> {
     },
     /// The answer to [`Output::CheckRecipient`].
     Recipient(RecipientVerdict),
+    /// The answer to [`Output::CheckSender`].
+    Sender(SenderVerdict),
+    /// The answer to [`Output::CheckPassword`].
+    Password(PasswordVerdict),
+    /// The answer to [`Output::NeedScram`]; for a user who does not exist better
+    /// [`ScramCredentials::decoy`].
+    Scram(Option<ScramCredentials>),
     /// The answer to [`Output::EndMessage`].
     Message(Acceptance),
     /// The handshake after [`Output::StartTls`] is done; with the version.
@@ -38,6 +46,34 @@ pub enum Output {
         /// The recipient.
         address: Address,
         /// The command's event.
+        cause: Cause,
+    },
+    /// May this user name this sender? Answer with [`Input::Sender`].
+    CheckSender {
+        /// Who logged in.
+        user: String,
+        /// The sender.
+        from: ReversePath,
+    },
+    /// Is this the user's password? Answer with [`Input::Password`].
+    CheckPassword {
+        /// The name to log in by.
+        user: String,
+        /// What was given as proof.
+        password: Password,
+        /// The event of the exchange's last line.
+        cause: Cause,
+    },
+    /// Look up a user's credentials. Answer with [`Input::Scram`].
+    NeedScram {
+        /// The name to log in by.
+        user: String,
+    },
+    /// Somebody has logged in.
+    LoggedIn {
+        /// The name.
+        user: String,
+        /// The event of the exchange's last line.
         cause: Cause,
     },
     /// A message begins.
@@ -73,6 +109,26 @@ pub enum RecipientVerdict {
     /// Of a domain that is not ours.
     Elsewhere,
     /// It cannot be said at this time.
+    TryLater,
+}
+
+/// Whether a user may name a sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SenderVerdict {
+    /// It is the user's own.
+    Own,
+    /// It is somebody else's.
+    Foreign,
+}
+
+/// Whether a password is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordVerdict {
+    /// It is.
+    Right,
+    /// It is not, or there is no such user.
+    Wrong,
+    /// It cannot be said at this time (RFC 4954 §4.7: 454).
     TryLater,
 }
 
