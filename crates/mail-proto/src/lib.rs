@@ -13,6 +13,7 @@ pub mod address;
 pub mod envelope;
 pub mod imap;
 pub mod mailbox;
+pub mod message;
 pub mod sasl;
 pub mod smtp;
 pub mod zone;
