@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,11 @@ pub struct ModSeq(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MailboxName(String);
+
+/// A set of UIDs as ranges, in order, that neither touch nor overlap: `1:3,7`
+/// (RFC 9051 §9, `sequence-set`, without `*`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct UidSet(Vec<RangeInclusive<u32>>);
 
 /// What a reader or the server says of a message (RFC 9051 §2.3.2). Compared
 /// without case.
@@ -105,11 +111,146 @@ impl MailboxName {
     pub fn is_inbox(&self) -> bool {
         self.0 == "INBOX"
     }
+
+    /// The mailbox one level above; none at the top.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        self.0.rsplit_once(SEPARATOR).map(|(above, _)| Self(above.to_owned()))
+    }
+
+    /// Whether the mailbox is below `other`, at any depth.
+    #[must_use]
+    pub fn is_below(&self, other: &Self) -> bool {
+        self.0.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with(SEPARATOR))
+    }
+
+    /// The name that a mailbox at or below `from` gets when `from` becomes `to`.
+    ///
+    /// # Errors
+    /// When the new name is too long.
+    pub fn moved(&self, from: &Self, to: &Self) -> Result<Self, MailboxNameError> {
+        let rest = self.0.strip_prefix(from.as_str()).unwrap_or_default();
+        Self::parse(&format!("{to}{rest}"))
+    }
 }
 
 impl fmt::Display for MailboxName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.0)
+    }
+}
+
+impl Uid {
+    /// The UID with this number; none for 0 (RFC 9051 §2.3.1.1).
+    #[must_use]
+    pub const fn new(number: u32) -> Option<Self> {
+        match NonZeroU32::new(number) {
+            Some(number) => Some(Self(number)),
+            None => None,
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+impl UidValidity {
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for UidValidity {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+impl fmt::Display for ModSeq {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+impl UidSet {
+    /// All UIDs.
+    #[must_use]
+    pub fn all() -> Self {
+        Self(vec![1..=u32::MAX])
+    }
+
+    /// The set of all ranges together, whatever their order; a range may be
+    /// given with its larger end first, and 0 is left out.
+    #[must_use]
+    pub fn from_ranges(ranges: impl IntoIterator<Item = RangeInclusive<u32>>) -> Self {
+        let ordered = |range: RangeInclusive<u32>| {
+            let (one, other) = range.into_inner();
+            (one.min(other).max(1), one.max(other))
+        };
+        let mut ranges: Vec<(u32, u32)> =
+            ranges.into_iter().map(ordered).filter(|(first, last)| first <= last).collect();
+        ranges.sort_unstable();
+        let mut joined: Vec<RangeInclusive<u32>> = Vec::new();
+        for (first, last) in ranges {
+            match joined.last_mut() {
+                Some(before) if first <= before.end().saturating_add(1) => {
+                    *before = *before.start()..=last.max(*before.end());
+                }
+                _ => joined.push(first..=last),
+            }
+        }
+        Self(joined)
+    }
+
+    /// The ranges, in order.
+    #[must_use]
+    pub fn ranges(&self) -> &[RangeInclusive<u32>] {
+        &self.0
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `uid` is one of them.
+    #[must_use]
+    pub fn contains(&self, uid: Uid) -> bool {
+        let after = self.0.partition_point(|range| *range.start() <= uid.get());
+        after.checked_sub(1).and_then(|at| self.0.get(at)).is_some_and(|r| r.contains(&uid.get()))
+    }
+}
+
+impl FromIterator<Uid> for UidSet {
+    fn from_iter<I: IntoIterator<Item = Uid>>(uids: I) -> Self {
+        Self::from_ranges(uids.into_iter().map(|uid| uid.get()..=uid.get()))
+    }
+}
+
+impl fmt::Display for UidSet {
+    /// As IMAP writes it: `1:3,7`.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, range) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            if range.start() == range.end() {
+                write!(out, "{comma}{}", range.start())?;
+            } else {
+                write!(out, "{comma}{}:{}", range.start(), range.end())?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -157,6 +298,9 @@ impl fmt::Display for Flag {
 }
 
 impl SpecialUse {
+    /// All, in the order of their names.
+    pub const ALL: [Self; 5] = [Self::Archive, Self::Drafts, Self::Junk, Self::Sent, Self::Trash];
+
     /// The attribute as `LIST` shows it.
     #[must_use]
     pub const fn attribute(self) -> &'static str {
@@ -180,3 +324,6 @@ pub const SYSTEM_FLAGS: [&str; 5] = ["\\Answered", "\\Flagged", "\\Deleted", "\\
 const MAILBOX_NAME_BYTES_MAX: usize = 1_000;
 /// Longer keywords are refused.
 const FLAG_BYTES_MAX: usize = 255;
+
+#[cfg(test)]
+mod tests;

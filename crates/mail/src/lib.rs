@@ -11,4 +11,5 @@ pub mod config;
 pub mod queue;
 pub mod smtp;
 pub mod spool;
+pub mod store;
 pub mod users;

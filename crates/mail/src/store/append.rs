@@ -1,0 +1,302 @@
+//! Messages come in.
+
+use bytes::Bytes;
+use capa7_mail_proto::mailbox::{Flag, Flags, MailboxName, ModSeq, Uid, UidValidity};
+use rusqlite::OptionalExtension as _;
+
+use super::commit::Change;
+use super::mailboxes::{Counts, count, take_uids, target, uid_validity};
+use super::row::text_of;
+use super::{Account, BodyWriter, Description, MailboxId, StagedBody, StoreError};
+
+/// What a message says.
+#[derive(Debug)]
+pub enum Body {
+    /// It is in memory.
+    Memory(Bytes),
+    /// It came through [`Account::stage`].
+    Staged(StagedBody),
+}
+
+/// A message to be put into a mailbox.
+#[derive(Debug)]
+pub struct NewMessage {
+    /// What it says.
+    pub body: Body,
+    /// What is put in front of it, with its CR LF; may be empty.
+    pub headers: Vec<u8>,
+    /// Its flags.
+    pub flags: Flags,
+    /// Its date in seconds since 1970; none for now.
+    pub internal_date: Option<i64>,
+    /// Its description, if the caller made one already.
+    pub description: Option<Description>,
+}
+
+/// Messages were put into a mailbox (`APPENDUID`, RFC 4315 §3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Which one.
+    pub mailbox: MailboxId,
+    /// Its validity.
+    pub uid_validity: UidValidity,
+    /// The messages' UIDs, in the order in which they were given.
+    pub uids: Vec<Uid>,
+    /// The change's modseq.
+    pub modseq: ModSeq,
+}
+
+/// The sender's word for one delivery. A second one with the same word does
+/// nothing, so that a queue that died between our answer and its own note of
+/// it can simply deliver again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryToken(pub String);
+
+/// One recipient's copy of a message.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Where it goes.
+    pub mailbox: MailboxName,
+    /// What is put in front of it (`Return-Path`, `Delivered-To`), with CR LF.
+    pub headers: Vec<u8>,
+    /// Its flags.
+    pub flags: Flags,
+    /// The sender's word for it.
+    pub token: Option<DeliveryToken>,
+    /// Its description, if the caller made one already.
+    pub description: Option<Description>,
+}
+
+impl Account {
+    /// Begins a body that comes in pieces, or is large.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn stage(&self) -> Result<BodyWriter, StoreError> {
+        self.bodies.begin()
+    }
+
+    /// Puts messages into a mailbox, all or none (RFC 3502 §6.3.11). They are
+    /// durable when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError::NoMailbox`], [`StoreError::TooMany`], the disk's.
+    pub fn append(
+        &self,
+        mailbox: &MailboxName,
+        messages: Vec<NewMessage>,
+    ) -> Result<Appended, StoreError> {
+        // Looked at first, so that no body is written in vain.
+        self.mailbox(mailbox)?;
+        let (mut staged, mut entries) = (Vec::new(), Vec::new());
+        for message in messages {
+            let NewMessage { body, headers, flags, internal_date, description } = message;
+            let body = self.staged(body)?;
+            entries.push((Stored::of(&body), Entry { headers, flags, internal_date, description }));
+            staged.push(body);
+        }
+        let (name, now) = (mailbox.clone(), self.now());
+        let done = self.change(move |change| {
+            let mailbox = target(change.index, &name)?;
+            let first = take_uids(change.index, mailbox.id, entries.len())?;
+            let modseq = change.modseq()?;
+            let mut uids = Vec::with_capacity(entries.len());
+            for ((body, entry), uid) in entries.iter().zip(first..) {
+                let uid = Uid::new(uid).ok_or(StoreError::TooMany("UIDs"))?;
+                insert_body(change, body, 1)?;
+                insert(change, mailbox.id, uid, body, entry, now)?;
+                uids.push(uid);
+            }
+            let uid_validity = mailbox.uid_validity;
+            Ok(Appended { mailbox: mailbox.id, uid_validity, uids, modseq })
+        });
+        settle(&mut staged, done.as_ref().err());
+        done
+    }
+
+    /// Delivers one body to recipients of this account, which share its file.
+    /// What was delivered before with the same token gets the same answer, and
+    /// nothing else happens.
+    ///
+    /// # Errors
+    /// As [`Account::append`]; nothing is delivered then.
+    pub fn deliver(
+        &self,
+        body: Body,
+        deliveries: Vec<Delivery>,
+    ) -> Result<Vec<Appended>, StoreError> {
+        let mut staged = [self.staged(body)?];
+        let [body] = &staged;
+        let (stored, now) = (Stored::of(body), self.now());
+        let done = self.change(move |change| {
+            forget_old_tokens(change, now)?;
+            let mut done = Vec::with_capacity(deliveries.len());
+            let mut fresh = 0;
+            for delivery in deliveries {
+                if let Some(before) = known(change, delivery.token.as_ref())? {
+                    done.push(before);
+                    continue;
+                }
+                done.push(deliver_one(change, &stored, delivery, now)?);
+                fresh += 1;
+            }
+            if fresh > 0 {
+                insert_body(change, &stored, fresh)?;
+            }
+            Ok((done, fresh))
+        });
+        match done {
+            Ok((done, fresh)) => {
+                if fresh > 0 {
+                    settle(&mut staged, None);
+                }
+                Ok(done)
+            }
+            Err(error) => {
+                settle(&mut staged, Some(&error));
+                Err(error)
+            }
+        }
+    }
+
+    fn staged(&self, body: Body) -> Result<StagedBody, StoreError> {
+        match body {
+            Body::Staged(staged) => Ok(staged),
+            Body::Memory(bytes) => {
+                let mut writer = self.bodies.begin()?;
+                writer.write(&bytes)?;
+                writer.finish()
+            }
+        }
+    }
+}
+
+/// What the index keeps of a body.
+struct Stored {
+    id: i64,
+    size: u64,
+    hash: [u8; 32],
+}
+
+impl Stored {
+    const fn of(staged: &StagedBody) -> Self {
+        Self { id: staged.id, size: staged.size(), hash: staged.hash }
+    }
+}
+
+/// A message beside its body.
+struct Entry {
+    headers: Vec<u8>,
+    flags: Flags,
+    internal_date: Option<i64>,
+    description: Option<Description>,
+}
+
+fn deliver_one(
+    change: &mut Change<'_>,
+    body: &Stored,
+    delivery: Delivery,
+    now: i64,
+) -> Result<Appended, StoreError> {
+    let mailbox = target(change.index, &delivery.mailbox)?;
+    let uid = Uid::new(take_uids(change.index, mailbox.id, 1)?);
+    let uid = uid.ok_or(StoreError::TooMany("UIDs"))?;
+    let modseq = change.modseq()?;
+    let Delivery { headers, flags, token, description, .. } = delivery;
+    let entry = Entry { headers, flags, internal_date: None, description };
+    insert(change, mailbox.id, uid, body, &entry, now)?;
+    if let Some(DeliveryToken(token)) = token {
+        change
+            .index
+            .prepare_cached("INSERT INTO deliveries VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute((token, mailbox.id.0, mailbox.uid_validity.get(), uid.get(), now))?;
+    }
+    let uid_validity = mailbox.uid_validity;
+    Ok(Appended { mailbox: mailbox.id, uid_validity, uids: vec![uid], modseq })
+}
+
+/// The answer that a token got before.
+fn known(
+    change: &Change<'_>,
+    token: Option<&DeliveryToken>,
+) -> Result<Option<Appended>, StoreError> {
+    let Some(DeliveryToken(token)) = token else { return Ok(None) };
+    let found = change
+        .index
+        .prepare_cached("SELECT mailbox, uidvalidity, uid FROM deliveries WHERE token = ?1")?
+        .query_row([token], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((mailbox, validity, uid)) = found else { return Ok(None) };
+    Ok(Some(Appended {
+        mailbox: MailboxId(mailbox),
+        uid_validity: uid_validity(validity)?,
+        uids: Uid::new(uid).into_iter().collect(),
+        modseq: ModSeq::default(),
+    }))
+}
+
+fn forget_old_tokens(change: &Change<'_>, now: i64) -> Result<(), StoreError> {
+    change
+        .index
+        .prepare_cached("DELETE FROM deliveries WHERE at < ?1")?
+        .execute([now.saturating_sub(TOKEN_S)])?;
+    Ok(())
+}
+
+fn insert_body(change: &mut Change<'_>, body: &Stored, messages: i64) -> Result<(), StoreError> {
+    change.effects.bodies_new += 1;
+    change.index.prepare_cached("INSERT INTO bodies VALUES (?1, ?2, ?3, ?4)")?.execute((
+        body.id,
+        body.hash,
+        body.size.cast_signed(),
+        messages,
+    ))?;
+    Ok(())
+}
+
+fn insert(
+    change: &mut Change<'_>,
+    mailbox: MailboxId,
+    uid: Uid,
+    body: &Stored,
+    entry: &Entry,
+    now: i64,
+) -> Result<(), StoreError> {
+    let (key, modseq) = (mailbox.key(uid), change.modseq()?);
+    let size = (body.size + entry.headers.len() as u64).cast_signed();
+    change
+        .index
+        .prepare_cached("INSERT INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+        .execute((
+            key,
+            mailbox.0,
+            modseq.0.cast_signed(),
+            body.id,
+            size,
+            entry.internal_date.unwrap_or(now),
+            now,
+            text_of(&entry.flags),
+        ))?;
+    let description = entry.description.as_ref();
+    change.index.prepare_cached("INSERT INTO texts VALUES (?1, ?2, ?3, ?4)")?.execute((
+        key,
+        &entry.headers,
+        description.map(|it| &it.envelope),
+        description.map(|it| &it.structure),
+    ))?;
+    let has = |flag| i64::from(entry.flags.contains(&Flag::system(flag)));
+    let (unseen, deleted) = (1 - has("\\Seen"), has("\\Deleted"));
+    count(change.index, mailbox, Counts { messages: 1, unseen, deleted, bytes: size }, modseq)
+}
+
+/// Keeps the files of bodies that are in the index now, and lets those go that
+/// are certainly not. When the disk failed at the commit itself, the row may
+/// come back after a crash: the file stays and is swept later.
+fn settle(staged: &mut [StagedBody], failure: Option<&StoreError>) {
+    if matches!(failure, None | Some(StoreError::Disk(_) | StoreError::Damaged(_))) {
+        staged.iter_mut().for_each(StagedBody::keep);
+    }
+}
+
+/// Tokens are kept for 30 days: queues give up after five (RFC 5321 §4.5.4.1).
+const TOKEN_S: i64 = 30 * 24 * 3_600;
