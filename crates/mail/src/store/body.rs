@@ -8,7 +8,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use rand::RngCore;
@@ -47,6 +47,10 @@ pub struct BodyWriter {
 impl Bodies {
     pub(super) fn new(folder: PathBuf, sync: Sync, names: Box<dyn RngCore + Send>) -> Self {
         Self { folder, sync, names: Mutex::new(names) }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(super) fn path(&self, id: i64) -> PathBuf {
@@ -221,6 +225,12 @@ fn read_error(error: &io::Error) -> StoreError {
 /// The name of a body's file: 16 hexadecimal digits.
 pub(super) fn file_name(id: i64) -> String {
     format!("{:016x}", id.cast_unsigned())
+}
+
+/// The body that a file's name stands for.
+pub(super) fn id_of(file_name: &str) -> Option<i64> {
+    let id = u64::from_str_radix(file_name, 16).ok()?;
+    (file_name.len() == 16).then(|| id.cast_signed())
 }
 
 impl fmt::Debug for Bodies {

@@ -7,7 +7,7 @@ use capa7_net::Host;
 use std::sync::Arc;
 
 use super::{
-    Account, Body, Delivery, DeliveryToken, FlagChange, NewMessage, Store, StoreError,
+    Account, Body, CheckDepth, Delivery, DeliveryToken, FlagChange, NewMessage, Store, StoreError,
     StoreOptions, UnchangedSince, Which,
 };
 
@@ -15,7 +15,19 @@ use super::{
 struct World {
     store: Store,
     folder: tempfile::TempDir,
+    is_sound: bool,
     _runtime: tokio::runtime::Runtime,
+}
+
+/// Every test ends with a sound store.
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() && self.is_sound {
+            let report = self.account().check(CheckDepth::Contents).unwrap();
+            assert_eq!(report.problems, []);
+            assert_eq!(report.leftovers, Vec::<std::path::PathBuf>::new());
+        }
+    }
 }
 
 impl World {
@@ -27,7 +39,7 @@ impl World {
             Host::machine(Room::Mail)
         };
         let store = Store::open(&host, folder.path(), StoreOptions::default()).unwrap();
-        Self { store, folder, _runtime: runtime }
+        Self { store, folder, is_sound: true, _runtime: runtime }
     }
 
     fn account(&self) -> Arc<Account> {
@@ -339,4 +351,64 @@ fn a_folder_that_cannot_be_written_says_so() {
     assert!(failed.is_machine(), "{failed}");
     std::fs::create_dir(&bodies).unwrap();
     account.append(&name("INBOX"), vec![message("0")]).unwrap();
+}
+
+#[test]
+fn a_check_finds_what_somebody_changed() {
+    let mut world = World::new();
+    world.is_sound = false;
+    let account = world.account();
+    account.append(&name("INBOX"), (0..3).map(|n| message(&n.to_string())).collect()).unwrap();
+    account.rest();
+    let folder = world.folder.path().join("andrea@ucatolica.edu.co");
+    let problems = |depth| {
+        let report = account.check(depth).unwrap();
+        report.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(problems(CheckDepth::Contents), "");
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder.join("bodies")).unwrap().map(|f| f.unwrap().path()).collect();
+    files.sort();
+    std::fs::write(&files[0], b"?").unwrap();
+    assert_eq!(problems(CheckDepth::Index), "");
+    assert!(problems(CheckDepth::Contents).contains("other contents"));
+    std::fs::write(&files[1], b"longer").unwrap();
+    std::fs::remove_file(&files[2]).unwrap();
+    let found = problems(CheckDepth::Index);
+    assert!(
+        found.contains("6 bytes instead of 1") && found.contains("cannot be opened"),
+        "{found}"
+    );
+
+    let index = rusqlite::Connection::open(folder.join("index.sqlite")).unwrap();
+    let breaks = [
+        ("UPDATE mailboxes SET unseen = 7 WHERE name = 'INBOX'", "INBOX: its counts"),
+        ("UPDATE mailboxes SET uidnext = 2 WHERE name = 'INBOX'", "INBOX: a UID"),
+        ("UPDATE messages SET modseq = 99", "INBOX: a modseq"),
+        ("UPDATE account SET uidvalidity_next = 1", "ahead of the account's"),
+        ("UPDATE messages SET mailbox = 99", "in no mailbox"),
+        ("INSERT INTO expunged SELECT key, mailbox, modseq FROM messages", "and expunged"),
+        ("UPDATE texts SET headers = x'00'", "another length"),
+        ("INSERT INTO texts VALUES (1, x'', NULL, NULL)", "texts of no message"),
+        ("UPDATE bodies SET messages = 5", "number of the body's messages"),
+        ("DELETE FROM bodies", "body is not in the index"),
+    ];
+    for (sql, expect) in breaks {
+        index.execute_batch(sql).unwrap();
+        let found = problems(CheckDepth::Index);
+        assert!(found.contains(expect), "{sql}: {found}");
+    }
+}
+
+#[test]
+fn leftovers_are_swept_when_they_are_old() {
+    let world = World::new();
+    let account = world.account();
+    account.append(&name("INBOX"), vec![message("0")]).unwrap();
+    let bodies = world.folder.path().join("andrea@ucatolica.edu.co/bodies");
+    std::fs::write(bodies.join("00000000deadbeef"), b"left over").unwrap();
+    assert_eq!(account.check(CheckDepth::Index).unwrap().leftovers.len(), 1);
+    assert_eq!(account.sweep(std::time::Duration::from_secs(3_600)).unwrap(), 0);
+    assert_eq!(account.sweep(std::time::Duration::ZERO).unwrap(), 1);
+    assert_eq!(world.body_files(), 1);
 }

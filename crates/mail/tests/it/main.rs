@@ -1,0 +1,4 @@
+//! Tests of the crate from outside.
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+mod store_kill;
