@@ -12,6 +12,7 @@
 //! fresh (ECDSA P-256, which every browser takes).
 
 mod authority;
+mod identity;
 mod join;
 mod stream;
 
@@ -26,6 +27,7 @@ use crate::network::Network;
 use crate::tcp::TcpStream;
 
 pub use authority::Authority;
+pub use identity::{IdentityError, ServerIdentity};
 pub(crate) use join::PlaintextJoin;
 pub use stream::TlsStream;
 pub(crate) use stream::Way;
