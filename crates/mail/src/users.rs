@@ -11,10 +11,13 @@ mod book;
 mod file;
 mod secret;
 
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use capa7_mail_proto::address::{Address, ReversePath};
+use capa7_mail_proto::sasl::{Password, ScramCredentials};
 use capa7_net::Host;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 pub use account_name::{AccountName, NotAnAccountName};
@@ -25,8 +28,34 @@ pub use secret::{Secret, SecretError};
 /// The users of one mail server. Cheap to clone; all clones see a reload.
 #[derive(Clone, Debug)]
 pub struct Users {
-    book: Arc<RwLock<Arc<UserBook>>>,
+    now: Arc<RwLock<Now>>,
     turns: Arc<Semaphore>,
+}
+
+/// A book, and what answers for nobody.
+#[derive(Clone)]
+struct Now {
+    book: Arc<UserBook>,
+    decoys: [u8; 32],
+}
+
+impl Now {
+    fn of(book: UserBook) -> Self {
+        // The same after a restart, and unknown to who does not have the file.
+        let mut digest = Sha256::new();
+        for (name, record) in book.accounts() {
+            digest.update(name.as_str());
+            digest.update(record.secret.hash().unwrap_or_default());
+        }
+        Self { book: Arc::new(book), decoys: digest.finalize().into() }
+    }
+}
+
+impl fmt::Debug for Now {
+    /// Secrets do not get into logs by accident.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Now({:?})", self.book)
+    }
 }
 
 /// Somebody who proved to be who they say.
@@ -63,7 +92,7 @@ impl Users {
     #[must_use]
     pub fn new(book: UserBook) -> Self {
         Self {
-            book: Arc::new(RwLock::new(Arc::new(book))),
+            now: Arc::new(RwLock::new(Now::of(book))),
             turns: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
         }
     }
@@ -85,12 +114,16 @@ impl Users {
     /// The book as it is now.
     #[must_use]
     pub fn book(&self) -> Arc<UserBook> {
-        Arc::clone(&self.book.read().unwrap_or_else(PoisonError::into_inner))
+        self.now().book
     }
 
     /// Takes another book; sessions that are open stay so.
     pub fn replace(&self, book: UserBook) {
-        *self.book.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(book);
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Now::of(book);
+    }
+
+    fn now(&self) -> Now {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether mail of this domain is kept here.
@@ -117,7 +150,12 @@ impl Users {
 
     /// The account of a user whose password is right. It takes as long for a
     /// user who does not exist, so that nobody learns who does.
-    pub async fn check_password(&self, host: &Host, user: &str, password: &str) -> Option<Account> {
+    pub async fn check_password(
+        &self,
+        host: &Host,
+        user: &str,
+        password: &Password,
+    ) -> Option<Account> {
         let book = self.book();
         let found = book.login(user);
         let secret = match found {
@@ -126,13 +164,22 @@ impl Users {
         };
         let is_right = if secret.is_costly() {
             let _turn = self.turns.acquire().await.ok()?;
-            let password = password.to_owned();
+            let password = password.clone();
             host.blocking(move || secret.verify(&password)).await
         } else {
             secret.verify(password)
         };
         let (name, _) = found?;
         is_right.then(|| Account { name: name.clone() })
+    }
+
+    /// What a proof by SCRAM is checked against: for a user who does not
+    /// exist something that no password meets (RFC 5802 §9 leaves it to us).
+    #[must_use]
+    pub fn scram(&self, user: &str) -> ScramCredentials {
+        let Now { book, decoys } = self.now();
+        let own = book.login(user).and_then(|(_, record)| record.secret.scram());
+        own.unwrap_or_else(|| ScramCredentials::decoy(&decoys, user))
     }
 
     /// The account of a user who proved the password by SCRAM.

@@ -3,6 +3,7 @@
 //! ```toml
 //! [account."andrea@ucatolica.edu.co"]
 //! password = "$argon2id$v=19$m=19456,t=2,p=1$…"
+//! scram = "SCRAM-SHA-256$10000:…"
 //! aliases = ["a.perez@ucatolica.edu.co", "postmaster@ucatolica.edu.co"]
 //!
 //! [catch_all]
@@ -19,7 +20,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::{AccountName, Secret, UserBook, UserRecord};
+use super::{AccountName, Secret, SecretError, UserBook, UserRecord};
 use crate::config::{FileError, parse_toml, read_text};
 
 /// The file as written.
@@ -36,6 +37,7 @@ struct UsersFile {
 #[serde(deny_unknown_fields)]
 struct AccountEntry {
     password: Spanned<String>,
+    scram: Option<Spanned<String>>,
     #[serde(default)]
     aliases: Vec<Spanned<String>>,
 }
@@ -51,6 +53,8 @@ struct UsersOut<'b> {
 #[derive(Debug, Serialize)]
 struct AccountOut<'b> {
     password: &'b str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scram: Option<String>,
     #[serde(skip_serializing_if = "<[Address]>::is_empty")]
     aliases: &'b [Address],
 }
@@ -74,8 +78,15 @@ pub fn load_users(file: &Path, domains: &[String]) -> Result<UserBook, FileError
             name.get_ref().parse().map_err(|error| at(name.span(), &error))?;
         check_domain(&book, account.domain())
             .map_err(|problem| FileError::at(file, &text, &name.span(), problem))?;
-        let secret = Secret::from_hash(entry.password.get_ref())
-            .map_err(|error| at(entry.password.span(), &error))?;
+        let scram = entry.scram.as_ref();
+        let secret = Secret::from_texts(
+            entry.password.get_ref(),
+            scram.map(|scram| scram.get_ref().as_str()),
+        );
+        let secret = secret.map_err(|error| match (&error, scram) {
+            (SecretError::Scram, Some(scram)) => at(scram.span(), &error),
+            _ => at(entry.password.span(), &error),
+        })?;
         let mut record = UserRecord::new(secret);
         for alias in &entry.aliases {
             let address: Address =
@@ -134,7 +145,10 @@ pub fn store_users(file: &Path, book: &UserBook) -> Result<(), FileError> {
 fn write_text(book: &UserBook) -> Result<String, toml::ser::Error> {
     let account = book.accounts().filter_map(|(name, record)| {
         let password = record.secret.hash()?;
-        Some((name.as_str(), AccountOut { password, aliases: &record.aliases }))
+        Some((
+            name.as_str(),
+            AccountOut { password, scram: record.secret.scram_text(), aliases: &record.aliases },
+        ))
     });
     let catch_all = book.catch_all().map(|(domain, name)| (domain, name.as_str()));
     let out = UsersOut { account: account.collect(), catch_all: catch_all.collect() };

@@ -5,6 +5,8 @@ use std::path::Path;
 use capa7_mail_proto::address::{Address, ReversePath};
 use capa7_net::{Host, HostConfig, NetworkConfig, VirtualNetwork};
 
+use capa7_mail_proto::sasl::{ClientExchange, Mechanism, ServerExchange, Step};
+
 use super::*;
 
 const DOMAINS: [&str; 2] = ["ucatolica.edu.co", "urosario.edu.co"];
@@ -19,6 +21,10 @@ fn address(text: &str) -> Address {
 
 fn name(text: &str) -> AccountName {
     text.parse().expect("an account's name")
+}
+
+fn password(text: &str) -> Password {
+    Password::new(text).expect("a password")
 }
 
 fn virtual_host() -> (VirtualNetwork, Host) {
@@ -98,11 +104,11 @@ fn a_lab_password_is_the_part_before_the_at() {
     let users = lab();
     let checked = net.run(async {
         (
-            users.check_password(&host, "andrea@ucatolica.edu.co", "andrea").await,
-            users.check_password(&host, "andrea@ucatolica.edu.co", "carlos").await,
-            users.check_password(&host, "nobody@ucatolica.edu.co", "nobody").await,
+            users.check_password(&host, "andrea@ucatolica.edu.co", &password("andrea")).await,
+            users.check_password(&host, "andrea@ucatolica.edu.co", &password("carlos")).await,
+            users.check_password(&host, "nobody@ucatolica.edu.co", &password("nobody")).await,
             // Two domains: the part before the @ says too little.
-            users.check_password(&host, "andrea", "andrea").await,
+            users.check_password(&host, "andrea", &password("andrea")).await,
         )
     });
     let andrea = Account { name: name("andrea@ucatolica.edu.co") };
@@ -120,16 +126,58 @@ fn a_hashed_password_is_checked_and_nobody_has_the_decoys() {
     let users = Users::new(book);
     let checked = net.run(async {
         (
-            users.check_password(&host, "andrea", "correcto").await.is_some(),
-            users.check_password(&host, "andrea", "Correcto").await.is_some(),
-            users.check_password(&host, "nobody", "").await.is_some(),
+            users.check_password(&host, "andrea", &password("correcto")).await.is_some(),
+            users.check_password(&host, "andrea", &password("Correcto")).await.is_some(),
+            users.check_password(&host, "nobody", &password("nobody")).await.is_some(),
         )
     });
     assert_eq!(checked, Ok((true, false, false)));
     // The decoy is a hash of the usual costs that the verifier reads to its end.
     let decoy = Secret::decoy();
-    assert_eq!(Secret::from_hash(decoy.hash().expect("a hash")), Ok(decoy.clone()));
-    assert!(!decoy.verify(""));
+    assert_eq!(Secret::from_texts(decoy.hash().expect("a hash"), None), Ok(decoy.clone()));
+    assert!(!decoy.verify(&password(" ")));
+}
+
+/// Whether a proof made with `text` is accepted for `user`.
+fn proves(users: &Users, user: &str, text: &str) -> bool {
+    let mut server = ServerExchange::new(Mechanism::ScramSha256, [1; 18]);
+    let mut client = ClientExchange::new(Mechanism::ScramSha256, user, &password(text), [2; 18]);
+    let first = client.initial_response().expect("SCRAM begins with the client");
+    let Step::NeedScram { user } = server.begin(Some(&first)) else { panic!("a user is named") };
+    let Step::Challenge(challenge) = server.give_scram(Some(users.scram(&user))) else {
+        panic!("a salt is told")
+    };
+    let proof = client.handle(&challenge).expect("a challenge in order");
+    // The server proves itself before the exchange is over (RFC 5802 §5).
+    match server.handle(&proof) {
+        Step::Challenge(last) => {
+            let answer = client.handle(&last).expect("the server proves itself");
+            matches!(server.handle(&answer), Step::Accepted { .. }) && client.finish().is_ok()
+        }
+        _ => false,
+    }
+}
+
+// RFC 5802 §3, RFC 7677: with a lab's passwords, with hashes, after a file.
+#[test]
+fn a_password_can_be_proved_without_telling_it() {
+    let users = lab();
+    assert!(proves(&users, "andrea@ucatolica.edu.co", "andrea"));
+    assert!(!proves(&users, "andrea@ucatolica.edu.co", "carlos"));
+    assert!(!proves(&users, "nobody@ucatolica.edu.co", "nobody"));
+    let salt = |user: &str| users.scram(user).salt;
+    assert_eq!(salt("nobody@ucatolica.edu.co"), salt("nobody@ucatolica.edu.co"));
+    assert_ne!(salt("nobody@ucatolica.edu.co"), salt("niemand@ucatolica.edu.co"));
+    let (_net, host) = virtual_host();
+    let mut book = UserBook::new(vec!["a.test".to_owned()]);
+    let secret = Secret::of_password("correcto", &mut host.rng()).expect("a password");
+    let (phc, scram) = (secret.hash().expect("a hash"), secret.scram_text().expect("credentials"));
+    assert!(scram.starts_with("SCRAM-SHA-256$10000:"), "{scram}");
+    let again = Secret::from_texts(phc, Some(&scram)).expect("what was written");
+    assert_eq!(again, secret);
+    book.add(name("andrea@a.test"), UserRecord::new(again)).expect("a new one");
+    let users = Users::new(book);
+    assert!(proves(&users, "andrea", "correcto") && !proves(&users, "andrea", "falso"));
 }
 
 #[test]
@@ -176,6 +224,8 @@ fn a_fault_in_the_file_of_users_has_its_place() {
     check(elsewhere, "1:10", "no domain of this server");
     let alias = format!("{head}password = \"{hash}\"\naliases = [\"x\"]\n");
     check(alias, "3:12", "no mail address");
+    let scram = format!("{head}password = \"{hash}\"\nscram = \"SCRAM-SHA-256$9:x\"\n");
+    check(scram, "3:9", "SCRAM-SHA-256");
     let nobody = "[catch_all]\n\"urosario.edu.co\" = \"nobody@urosario.edu.co\"\n";
     check(nobody.to_owned(), "2:21", "no account");
     let costs = hash.replace("m=19456", "m=99999999");
