@@ -14,6 +14,7 @@ pub mod envelope;
 pub mod imap;
 pub mod mailbox;
 pub mod message;
+pub mod queue;
 pub mod sasl;
 pub mod smtp;
 pub mod zone;
