@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::address::Address;
+use crate::sasl::NONCE_BYTES;
 use crate::smtp::reply::Reply;
 
 /// How a client behaves.
@@ -18,6 +19,8 @@ pub struct ClientConfig {
     pub credentials: Option<Credentials>,
     /// Whether BDAT is used where it is offered (RFC 3030).
     pub chunking: bool,
+    /// Random bytes for one log-in.
+    pub nonce: [u8; NONCE_BYTES],
 }
 
 /// When a client begins TLS.
