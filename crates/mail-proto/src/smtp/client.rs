@@ -201,6 +201,12 @@ impl Client {
         &self.extensions
     }
 
+    /// Whether the session is over.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
     fn waits_for(&self) -> (&'static str, Duration) {
         match &self.state {
             State::Greeting => ("the connection", GREETING),

@@ -2,14 +2,20 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use capa7_mail_proto::envelope::Envelope;
-use capa7_mail_proto::smtp::client::{Credentials, RecipientOutcome};
+use capa7_mail_proto::sasl::NONCE_BYTES;
+use capa7_mail_proto::smtp::client::{
+    Client, ClientConfig, Credentials, Extensions, Failure, Input, Output, RecipientOutcome,
+    TlsPolicy,
+};
 use capa7_mail_proto::smtp::reply::Reply;
 use capa7_net::tls::TlsClient;
-use capa7_net::{Cause, Host, Stream};
-use tokio::io::AsyncWriteExt as _;
+use capa7_net::{Cause, Elapsed, Host, Stream};
+use rand::RngCore as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// How a connection is made.
 #[derive(Clone, Debug)]
@@ -80,7 +86,18 @@ pub enum ConnectionError {
 /// A session that is ready for messages.
 #[derive(Debug)]
 pub struct Connection {
-    stream: Stream,
+    host: Host,
+    /// None while TLS begins, and after that failed.
+    stream: Option<Stream>,
+    client: Client,
+    tls: TlsUse,
+}
+
+/// What [`Connection::run`] came to.
+enum Reached {
+    Ready,
+    Sent(Vec<RecipientOutcome>),
+    Closed,
 }
 
 impl Connection {
@@ -91,11 +108,68 @@ impl Connection {
     pub async fn open(
         host: &Host,
         to: SocketAddr,
-        _settings: ClientSettings,
+        settings: ClientSettings,
         cause: Cause,
     ) -> Result<Self, ConnectionError> {
-        let stream = host.connect_tcp(to, cause).await?;
-        Ok(Self { stream: stream.into() })
+        match Self::open_once(host, to, settings.clone(), cause).await {
+            // RFC 7435 §3: rather in clear than not at all.
+            Err(ConnectionError::Tls(why)) if is_optional(&settings.tls) => {
+                tracing::debug!(%to, %why, "in clear, for the handshake failed");
+                let settings = ClientSettings { tls: TlsUse::Never, ..settings };
+                Self::open_once(host, to, settings, cause).await
+            }
+            other => other,
+        }
+    }
+
+    async fn open_once(
+        host: &Host,
+        to: SocketAddr,
+        settings: ClientSettings,
+        cause: Cause,
+    ) -> Result<Self, ConnectionError> {
+        let connecting = host.timeout(CONNECT, host.connect_tcp(to, cause)).await;
+        let stream = connecting.map_err(|Elapsed| ConnectionError::TimedOut("the dial"))??;
+        let mut stream = Stream::from(stream);
+        stream.set_write_cause(cause);
+        if let TlsUse::Implicit { client, name } = &settings.tls {
+            stream = begin_tls(host, stream, client, name).await?;
+        }
+        let mut nonce = [0; NONCE_BYTES];
+        host.rng().fill_bytes(&mut nonce);
+        let config = ClientConfig {
+            helo: settings.helo,
+            tls: policy(&settings.tls),
+            within_tls: stream.is_tls(),
+            credentials: settings.credentials,
+            chunking: settings.chunking,
+            nonce,
+        };
+        let client = Client::new(config);
+        let stream = Some(stream);
+        let mut connection = Self { host: host.clone(), stream, client, tls: settings.tls };
+        match connection.run().await? {
+            Reached::Ready => Ok(connection),
+            Reached::Sent(_) | Reached::Closed => Err(closed()),
+        }
+    }
+
+    /// What the server offers.
+    #[must_use]
+    pub const fn extensions(&self) -> &Extensions {
+        self.client.extensions()
+    }
+
+    /// Whether the session is within TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.stream.as_ref().is_some_and(Stream::is_tls)
+    }
+
+    /// The event of the last bytes that came: the reply to the last message.
+    #[must_use]
+    pub fn reply_cause(&self) -> Cause {
+        self.stream.as_ref().map_or(Cause::NONE, Stream::read_cause)
     }
 
     /// Sends one message, with CR LF at the end of every line; one outcome for
@@ -105,17 +179,135 @@ impl Connection {
     /// When the session breaks; nothing is known of any recipient then.
     pub async fn send(
         &mut self,
-        _envelope: &Envelope,
-        _message: Bytes,
+        envelope: &Envelope,
+        message: Bytes,
         cause: Cause,
     ) -> Result<Vec<RecipientOutcome>, ConnectionError> {
-        self.stream.set_write_cause(cause);
-        self.stream.shutdown().await?;
-        Err(io::Error::from(io::ErrorKind::NotConnected).into())
+        if let Some(stream) = &mut self.stream {
+            stream.set_write_cause(cause);
+        }
+        self.client.handle(Input::Send { envelope: envelope.clone(), message });
+        match self.run().await? {
+            Reached::Sent(outcomes) => Ok(outcomes),
+            Reached::Ready | Reached::Closed => Err(closed()),
+        }
     }
 
     /// Says goodbye (RFC 5321 §4.1.1.10).
     pub async fn quit(mut self) {
-        let _ = self.stream.shutdown().await;
+        self.client.handle(Input::Quit);
+        let _ = self.run().await;
+        if let Some(mut stream) = self.stream {
+            let _ = self.host.timeout(GOODBYE, stream.shutdown()).await;
+        }
+    }
+
+    /// Does what the machine wants until it comes to something.
+    async fn run(&mut self) -> Result<Reached, ConnectionError> {
+        let mut buffer = vec![0; READ_OCTETS];
+        loop {
+            while let Some(output) = self.client.poll() {
+                match output {
+                    Output::Write(bytes) => self.write(&bytes, &mut buffer).await,
+                    Output::StartTls => self.start_tls().await?,
+                    Output::Ready => return Ok(Reached::Ready),
+                    Output::Downgrade(message) => {
+                        let seven = super::seven_bit(&message);
+                        self.client.handle(Input::Downgraded(seven));
+                    }
+                    Output::Sent(outcomes) => return Ok(Reached::Sent(outcomes)),
+                    Output::Failed(failure) => return Err(failure.into()),
+                    Output::Close => return Ok(Reached::Closed),
+                }
+            }
+            if self.client.is_closed() {
+                return Ok(Reached::Closed);
+            }
+            self.read(self.client.patience(), &mut buffer).await;
+        }
+    }
+
+    async fn read(&mut self, patience: Duration, buffer: &mut [u8]) {
+        let Some(stream) = &mut self.stream else { return self.client.handle(Input::Closed) };
+        match self.host.timeout(patience, stream.read(buffer)).await {
+            Err(Elapsed) => self.client.handle(Input::TimedOut),
+            Ok(Ok(count @ 1..)) => {
+                stream.set_write_cause(stream.read_cause());
+                self.client.handle(Input::Bytes(buffer.get(..count).unwrap_or_default()));
+            }
+            Ok(Ok(0) | Err(_)) => self.client.handle(Input::Closed),
+        }
+    }
+
+    /// Writes; when the server does not take it, it may have said why.
+    async fn write(&mut self, bytes: &[u8], buffer: &mut [u8]) {
+        let Some(stream) = &mut self.stream else { return };
+        match self.host.timeout(self.client.patience(), stream.write_all(bytes)).await {
+            Ok(Ok(())) => {
+                let _ = stream.flush().await;
+            }
+            Ok(Err(_)) => self.read(GOODBYE, buffer).await,
+            Err(Elapsed) => self.client.handle(Input::TimedOut),
+        }
+    }
+
+    async fn start_tls(&mut self) -> Result<(), ConnectionError> {
+        let (TlsUse::WhenOffered { client, name } | TlsUse::Required { client, name }) = &self.tls
+        else {
+            return Err(ConnectionError::Tls("nobody is trusted".to_owned()));
+        };
+        let Some(stream) = self.stream.take() else { return Err(closed()) };
+        self.stream = Some(begin_tls(&self.host, stream, client, name).await?);
+        self.client.handle(Input::TlsBegan);
+        Ok(())
     }
 }
+
+impl From<Failure> for ConnectionError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(reply) => Self::Refused(reply),
+            Failure::Garbage(why) => Self::Garbage(why),
+            Failure::NoTls => Self::Tls("the server does not offer it".to_owned()),
+            Failure::LogIn(why) => Self::LogIn(why),
+            Failure::TimedOut(what) => Self::TimedOut(what),
+            Failure::Closed => closed(),
+        }
+    }
+}
+
+async fn begin_tls(
+    host: &Host,
+    stream: Stream,
+    client: &TlsClient,
+    name: &str,
+) -> Result<Stream, ConnectionError> {
+    let shaking = host.timeout(HANDSHAKE, stream.connect_tls(client, name)).await;
+    let shaken = shaking.map_err(|Elapsed| ConnectionError::TimedOut("the TLS handshake"))?;
+    shaken.map_err(|error| ConnectionError::Tls(error.to_string()))
+}
+
+const fn is_optional(tls: &TlsUse) -> bool {
+    matches!(tls, TlsUse::WhenOffered { .. })
+}
+
+const fn policy(tls: &TlsUse) -> TlsPolicy {
+    match tls {
+        TlsUse::Never | TlsUse::Implicit { .. } => TlsPolicy::Never,
+        TlsUse::WhenOffered { .. } => TlsPolicy::WhenOffered,
+        TlsUse::Required { .. } => TlsPolicy::Required,
+    }
+}
+
+fn closed() -> ConnectionError {
+    ConnectionError::Io(io::ErrorKind::ConnectionAborted.into())
+}
+
+/// How long a server may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(60);
+/// How long the handshake of TLS may take.
+const HANDSHAKE: Duration = Duration::from_secs(60);
+/// Nobody waits long for a goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// What one read takes at most.
+const READ_OCTETS: usize = 8 << 10;
