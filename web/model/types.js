@@ -13,6 +13,7 @@
  * @property {string} [from_addr]
  * @property {string} [to_addr]
  * @property {string} [transport] udp, tcp, tls
+ * @property {number} [connection] the number of its connection
  * @property {string} [summary]
  * @property {number} [size] bytes
  * @property {Record<string, any>} [fields] the flat fields that filters use

@@ -12,6 +12,7 @@ import * as player from "../model/player.js";
 import { here } from "../model/source.js";
 import * as store from "../model/store.js";
 import { chip } from "./causes.js";
+import { showDialogue } from "./dialogue.js";
 import { messageFaults } from "./faults.js";
 import { bytesPane, fieldsPane, meaningPane } from "./message-panes.js";
 import { copy } from "./try.js";
@@ -46,6 +47,7 @@ export function messagePanel() {
     const event = store.chosen.get();
     return event && [
       event.type === "message" && messageFaults(event),
+      event.connection !== undefined && iconButton("story", "dialogue", () => showDialogue(event)),
       iconButton("link", "copy_link", () => copy(address(event))),
       iconButton("close", "close", () => store.selected.set(0)),
     ].filter(Boolean);

@@ -6,6 +6,8 @@ import { t } from "../base/i18n.js";
 import { empty, panel } from "../base/widgets.js";
 import { cacheCard } from "./state-cache.js";
 import { loadCard } from "./state-load.js";
+import { mailboxesCard } from "./state-mailboxes.js";
+import { queueCard } from "./state-queue.js";
 import { socketsCard } from "./state-sockets.js";
 
 /**
@@ -14,7 +16,7 @@ import { socketsCard } from "./state-sockets.js";
  */
 
 /** In the order in which they stand. @type {StateCard[]} */
-const CARDS = [cacheCard, loadCard, socketsCard];
+const CARDS = [cacheCard, queueCard, mailboxesCard, loadCard, socketsCard];
 
 export function statePanel() {
   const body = h("div", { class: "state-cards" },
