@@ -17,4 +17,5 @@ pub mod message;
 pub mod queue;
 pub mod sasl;
 pub mod smtp;
+pub mod utf7;
 pub mod zone;

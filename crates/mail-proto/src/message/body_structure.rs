@@ -55,6 +55,10 @@ impl Writer<'_> {
                 if children.is_empty() {
                     // The grammar wants a part (RFC 9051 §9, `body-type-mpart`).
                     self.out.extend_from_slice(EMPTY_PART);
+                    self.out.extend_from_slice(match self.form {
+                        Form::Body => b")",
+                        Form::BodyStructure => b" NIL NIL NIL NIL)",
+                    });
                 }
                 self.out.push(b' ');
                 self.multipart(&content);
@@ -223,6 +227,6 @@ pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
 /// Nothing, where a string or list could be.
 pub(super) const NIL: &[u8] = b"NIL";
 /// What stands in a multipart without parts.
-const EMPTY_PART: &[u8] = b"(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0)";
+const EMPTY_PART: &[u8] = b"(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0";
 /// Longer strings are literals: clients read lines into bounded buffers.
 const QUOTED_BYTES_MAX: usize = 4_096;

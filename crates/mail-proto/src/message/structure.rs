@@ -92,24 +92,27 @@ impl Structure {
     }
 
     /// The part that IMAP numbers so: `[1, 2]` is `BODY[1.2]` (RFC 9051 §6.4.5).
-    /// Numbers below a message go on in its multipart; a part that is no
-    /// multipart has itself as number 1.
+    /// Numbers below a message go on in its multipart; what is no multipart has
+    /// itself as number 1.
     #[must_use]
     pub fn numbered(&self, path: &[u32]) -> Option<&Part> {
         let mut at = self.root();
+        let mut is_itself = false;
         for (level, number) in path.iter().enumerate() {
             let index = usize::try_from(*number).ok()?.checked_sub(1)?;
             if level > 0
                 && let PartKind::Message(id) = &at.kind
             {
                 at = self.part(*id);
-            } else if level > 0 && !matches!(at.kind, PartKind::Multipart(_)) {
-                return None;
+                is_itself = false;
             }
             match &at.kind {
-                PartKind::Multipart(children) => at = self.part(*children.get(index)?),
+                PartKind::Multipart(children) => {
+                    at = self.part(*children.get(index)?);
+                    is_itself = false;
+                }
                 // RFC 9051 §6.4.5: "Every message has at least one part number."
-                _ if index == 0 => {}
+                _ if index == 0 && !is_itself => is_itself = true,
                 _ => return None,
             }
         }

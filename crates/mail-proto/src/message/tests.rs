@@ -50,7 +50,7 @@ fn sections_are_the_bytes_that_the_standard_numbers() {
     for (part, text) in [
         (&[4][..], SectionText::Whole),
         (&[0], SectionText::Whole),
-        (&[1, 1], SectionText::Whole),
+        (&[1, 2], SectionText::Whole),
         (&[3, 3], SectionText::Mime),
         (&[1], SectionText::Header),
         (&[2], SectionText::Text),

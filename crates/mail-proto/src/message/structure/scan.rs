@@ -27,7 +27,7 @@ struct Scan<'a> {
     /// From the message to the innermost open part.
     open: Vec<Open>,
     in_header: bool,
-    /// No body ends before it: where the last header ended.
+    /// No part ends before it: where the last delimiter ended.
     floor: usize,
 }
 
@@ -68,6 +68,7 @@ impl Scan<'_> {
             if is_last {
                 self.end_multipart(level);
             } else {
+                self.floor = after.offset;
                 let default_type = self.open.get(level).map(|open| open.default_type);
                 self.begin(default_type.unwrap_or(DefaultType::Text), after);
             }
@@ -147,7 +148,6 @@ impl Scan<'_> {
         let Some(open) = self.open.last_mut() else { return };
         let Some(part) = self.parts.get_mut(open.id.0) else { return };
         self.in_header = false;
-        self.floor = at.offset;
         open.lines_before = at.lines;
         part.header.end = at.offset;
         part.body = at.offset..at.offset;
@@ -185,11 +185,15 @@ impl Scan<'_> {
         }
     }
 
-    /// Ends the bodies of all parts at this level and deeper.
+    /// Ends the parts at this level and deeper. The line end that is taken from
+    /// them may be that of a header, when no body follows (RFC 2046 §5.1.1,
+    /// `body-part`).
     fn close_above(&mut self, level: usize, at: At) {
         for open in self.open.drain(level.min(self.open.len())..) {
             if let Some(part) = self.parts.get_mut(open.id.0) {
-                part.body.end = at.offset.max(part.body.start);
+                let end = at.offset;
+                part.header = part.header.start.min(end)..part.header.end.min(end);
+                part.body = part.body.start.min(end)..end;
                 part.lines = at.lines.saturating_sub(open.lines_before);
             }
         }
