@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use capa7_dissect::{Direction, Dissector, Field, Message, Room};
 use capa7_dns_proto::dissect::DnsDissector;
+use capa7_http_proto::dissect::HttpDissector;
 use capa7_net::capture::{ConnectionChange, Event, Fate, Layer, Packet, What};
 use capa7_net::{Capture, Cause};
 use indexmap::IndexMap;
@@ -308,6 +309,7 @@ fn datagram_dissector(room: Room) -> Box<dyn Dissector> {
 fn stream_dissector(room: Room) -> Box<dyn Dissector> {
     match room {
         Room::Dns => Box::new(DnsDissector::stream()),
+        Room::Http => Box::new(HttpDissector::new()),
         Room::Sockets => Box::new(Uppercase),
         _ => Box::new(Opaque),
     }
