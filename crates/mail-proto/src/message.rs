@@ -10,8 +10,11 @@
 pub mod addresses;
 pub mod body_structure;
 pub mod content;
+pub mod date;
+pub mod decode;
 pub mod envelope;
 pub mod fields;
+pub mod search;
 pub mod section;
 pub mod structure;
 mod tokens;
