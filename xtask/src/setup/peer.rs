@@ -19,7 +19,7 @@ impl Peer {
 }
 
 /// Every peer, in the order in which a reader meets them.
-pub(crate) const PEERS: [Peer; 12] = [
+pub(crate) const PEERS: [Peer; 18] = [
     peer("dig", "bind9-dnsutils", "stock queries against our name servers"),
     peer("tshark", "tshark", "an independent reading of our captures"),
     peer("python3", "python3", "student programs that run inside the lab"),
@@ -29,6 +29,12 @@ pub(crate) const PEERS: [Peer; 12] = [
     peer("chromium", "chromium", "the page in a real browser"),
     peer("node", "nodejs", "the page's tests and type check"),
     peer("npm", "npm", "the packages of the page's tests"),
+    peer("swaks", "swaks", "a stock client of mail servers, with log-in and TLS"),
+    peer("postfix", "postfix", "a mail server at the other end; smtp-source, smtp-sink"),
+    peer("dovecot", "dovecot-imapd", "a mailbox server at the other end"),
+    peer("mbsync", "isync", "mailboxes synchronised both ways"),
+    peer("mutt", "mutt", "a reader of mail on a terminal"),
+    peer("tmux", "tmux", "a terminal for programs that want one"),
     peer("knotd", "knot", "the name server that benchmarks compare with"),
     peer("nsd", "nsd", "the name server that benchmarks compare with"),
     peer("dnsperf", "dnsperf", "the load of benchmarks"),

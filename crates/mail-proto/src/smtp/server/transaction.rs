@@ -168,7 +168,7 @@ impl Session {
             RecipientVerdict::Local => None,
             RecipientVerdict::Unknown => Some(Refusal::UnknownRecipient),
             RecipientVerdict::TryLater => Some(Refusal::RecipientTryLater),
-            // RFC 5321 §7.1 and common sense: only for those who have logged in.
+            // Only for those who have logged in: an open relay serves abuse.
             RecipientVerdict::Elsewhere => self.user.is_none().then_some(Refusal::NoRelay),
         };
         if let Some(refusal) = refusal {
