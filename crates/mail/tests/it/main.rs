@@ -1,4 +1,5 @@
 //! Tests of the crate from outside.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod smtp;
 mod store_kill;

@@ -1,0 +1,180 @@
+//! Both sides over a virtual network: loss, silence, limits, stopping.
+
+use std::net::IpAddr;
+
+use capa7_mail::smtp::connection::{ClientSettings, Connection, ConnectionError, TlsUse};
+use capa7_mail_proto::smtp::client::{Credentials, Outcome};
+use capa7_net::{Cause, HostConfig, LinkConfig, NetworkConfig, VirtualNetwork};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::*;
+
+const SERVER: [u8; 4] = [10, 0, 0, 25];
+
+fn at(port: u16) -> SocketAddr {
+    SocketAddr::from((SERVER, port))
+}
+
+fn host(net: &VirtualNetwork, name: &str, address: [u8; 4], loss: f64) -> Host {
+    let link = LinkConfig { latency_ns: 5_000_000, loss, ..LinkConfig::default() };
+    let config = HostConfig {
+        name: name.to_owned(),
+        addresses: vec![IpAddr::from(address)],
+        up: link.clone(),
+        down: link,
+        ..HostConfig::default()
+    };
+    net.network().add_host(config).unwrap().in_room(Room::Mail)
+}
+
+/// A server and a client, ten milliseconds apart.
+fn two(loss: f64) -> (VirtualNetwork, Host, Host) {
+    let net = VirtualNetwork::new(NetworkConfig::default());
+    let server = host(&net, "mx.x.example", SERVER, loss);
+    let client = host(&net, "a.example", [10, 0, 0, 1], loss);
+    (net, server, client)
+}
+
+fn settings() -> ClientSettings {
+    ClientSettings {
+        helo: "a.example".to_owned(),
+        tls: TlsUse::Never,
+        credentials: None,
+        chunking: false,
+    }
+}
+
+#[test]
+fn a_message_arrives_through_loss() {
+    let (net, server, client) = two(0.1);
+    let mut sink = Sink::start(&server, at(25), Role::Mx, in_clear);
+    net.run(async move {
+        let mut connection =
+            Connection::open(&client, at(25), settings(), Cause::NONE).await.unwrap();
+        let long = message(&".a long line\r\n".repeat(20_000));
+        let to = envelope("carlos@x.example");
+        let sent = connection.send(&to, long.clone(), Cause::NONE);
+        let outcomes = sent.await.unwrap();
+        assert!(matches!(outcomes[0].outcome, Outcome::Delivered(_)));
+        let taken = sink.next(&server).await;
+        assert!(taken.message.ends_with(&long));
+        connection.quit().await;
+    })
+    .unwrap();
+}
+
+#[test]
+fn tls_and_log_in_protect_a_submission() {
+    let (net, server, client) = two(0.0);
+    let mut sink = Sink::start(&server, at(587), Role::Submission, starttls);
+    net.run(async move {
+        let trusting = sink.authority.client(&[]).unwrap();
+        let credentials = Credentials {
+            user: "andrea@x.example".to_owned(),
+            password: "andrea".to_owned(),
+            in_clear: false,
+        };
+        let tls = TlsUse::Required { client: trusting.clone(), name: "localhost".to_owned() };
+        let settings = ClientSettings { tls, credentials: Some(credentials), ..settings() };
+        let mut connection =
+            Connection::open(&client, at(587), settings.clone(), Cause::NONE).await.unwrap();
+        assert!(connection.is_tls());
+        let sent = connection.send(&envelope("z@y.example"), message("hi"), Cause::NONE).await;
+        assert!(matches!(sent.unwrap()[0].outcome, Outcome::Delivered(_)));
+        let text = sink.next(&server).await.message;
+        assert!(String::from_utf8_lossy(&text).contains(" with ESMTPSA id "));
+        // Another name than the certificate's: refused when TLS is required, in
+        // clear when it is only preferred.
+        let name = "mx.other.example".to_owned();
+        let required = TlsUse::Required { client: trusting.clone(), name: name.clone() };
+        let wrong = ClientSettings { tls: required, ..settings.clone() };
+        let refused = Connection::open(&client, at(587), wrong, Cause::NONE).await;
+        assert!(matches!(refused, Err(ConnectionError::Tls(_))), "{refused:?}");
+        let offered = TlsUse::WhenOffered { client: trusting, name };
+        let preferred = ClientSettings { tls: offered, ..settings };
+        let clear = Connection::open(&client, at(587), preferred, Cause::NONE).await.unwrap();
+        assert!(!clear.is_tls());
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_silent_or_slow_client_is_left_after_five_minutes() {
+    // RFC 5321 §4.5.3.2.7: bytes without a command or data are no sign of life.
+    let (net, server, client) = two(0.0);
+    let _sink = Sink::start(&server, at(25), Role::Mx, in_clear);
+    net.run(async move {
+        for drip in [None, Some(Duration::from_secs(60))] {
+            let begun = client.now();
+            let mut stream = client.connect_tcp(at(25), Cause::NONE).await.unwrap();
+            let (mut heard, mut buffer) = (Vec::new(), [0; 512]);
+            loop {
+                let wait = drip.unwrap_or(Duration::from_secs(900));
+                match client.timeout(wait, stream.read(&mut buffer)).await {
+                    Ok(Ok(0) | Err(_)) => break,
+                    Ok(Ok(count)) => heard.extend_from_slice(&buffer[..count]),
+                    Err(_) => stream.write_all(b"N").await.unwrap(),
+                }
+            }
+            let waited = client.now().since(begun).as_secs();
+            assert!((300..305).contains(&waited), "{waited} s");
+            let heard = String::from_utf8(heard).unwrap();
+            assert!(heard.contains("\r\n421 4.4.2 "), "{heard}");
+        }
+    })
+    .unwrap();
+}
+
+#[test]
+fn connections_over_the_limit_are_told_421() {
+    // RFC 5321 §4.2.1.
+    let (net, server, client) = two(0.0);
+    let other = host(&net, "b.example", [10, 0, 0, 2], 0.0);
+    let sink = Sink::start(&server, at(25), Role::Mx, in_clear);
+    net.run(async move {
+        let mut open = Vec::new();
+        for _ in 0..50 {
+            let connection = Connection::open(&client, at(25), settings(), Cause::NONE).await;
+            open.push(connection.unwrap());
+        }
+        let refused = Connection::open(&client, at(25), settings(), Cause::NONE).await;
+        let Err(ConnectionError::Refused(reply)) = refused else { panic!("{refused:?}") };
+        assert_eq!(reply.code.number(), 421);
+        assert!(Connection::open(&other, at(25), settings(), Cause::NONE).await.is_ok());
+        drop(open);
+        sink.server.stop().await;
+        let gone = Connection::open(&client, at(25), settings(), Cause::NONE).await;
+        assert!(matches!(gone, Err(ConnectionError::Io(_))), "{gone:?}");
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_server_that_says_nothing_is_left_after_five_minutes() {
+    // RFC 5321 §4.5.3.2.1.
+    let (net, server, client) = two(0.0);
+    let listener = server.listen_tcp(at(25)).unwrap();
+    net.run(async move {
+        let begun = client.now();
+        let opened = Connection::open(&client, at(25), settings(), Cause::NONE).await;
+        assert!(matches!(opened, Err(ConnectionError::TimedOut("the connection"))), "{opened:?}");
+        assert!((300..302).contains(&client.now().since(begun).as_secs()));
+        drop(listener);
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_bare_line_feed_is_answered_before_the_connection_closes() {
+    // Course M5: `nc` without -C.
+    let (net, server, client) = two(0.0);
+    let _sink = Sink::start(&server, at(25), Role::Mx, in_clear);
+    net.run(async move {
+        let mut stream = client.connect_tcp(at(25), Cause::NONE).await.unwrap();
+        stream.write_all(b"HELO a.example\nMAIL FROM:<a@b>\n").await.unwrap();
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).await.unwrap();
+        assert!(heard.contains("500 5.5.2 a bare LF: lines end in CR LF"), "{heard}");
+    })
+    .unwrap();
+}
