@@ -1,8 +1,10 @@
 //! Comparisons with peers, in one run on one machine, as ratios.
 //!
-//! `cargo xtask bench dns [ROUNDS] [SECONDS]` and `cargo xtask bench net`.
+//! `cargo xtask bench dns [ROUNDS] [SECONDS]`, `cargo xtask bench net` and
+//! `cargo xtask bench mail [ROUNDS]`.
 
 mod dns;
+mod mail;
 mod net;
 mod processes;
 mod queries;
@@ -31,8 +33,9 @@ fn run() -> Result<()> {
             dns::run(rounds, seconds)
         }
         Some("net") => net::run(),
-        Some(other) => bail!("no benchmark is called {other}: there are dns and net"),
-        None => bail!("say which benchmark: dns or net"),
+        Some("mail") => mail::run(number(arguments.next(), 5)?),
+        Some(other) => bail!("no benchmark is called {other}: there are dns, mail and net"),
+        None => bail!("say which benchmark: dns, mail or net"),
     }
 }
 

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 pub(crate) struct Server {
     /// The name in the table.
     pub(crate) name: &'static str,
-    /// The UDP port on 127.0.0.1.
+    /// The port on 127.0.0.1.
     pub(crate) port: u16,
     child: Child,
 }
@@ -24,9 +24,21 @@ impl Server {
         log: &Path,
         answers: impl Fn(u16) -> bool,
     ) -> Result<Self> {
+        Self::start_on(SERVER_CORE, name, port, command, log, answers)
+    }
+
+    /// The same on a list of cores, as `taskset -c` takes it.
+    pub(crate) fn start_on(
+        cores: &str,
+        name: &'static str,
+        port: u16,
+        command: &[&str],
+        log: &Path,
+        answers: impl Fn(u16) -> bool,
+    ) -> Result<Self> {
         let output = std::fs::File::create(log)?;
         let child = Command::new("taskset")
-            .args(["-c", SERVER_CORE])
+            .args(["-c", cores])
             .args(command)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
@@ -133,5 +145,7 @@ pub(crate) fn find(program: &str) -> Option<String> {
 pub(crate) const SERVER_CORE: &str = "1";
 /// The core for clients.
 pub(crate) const CLIENT_CORE: &str = "0";
+/// Both, for servers whose share of a machine is not measured by core.
+pub(crate) const EVERY_CORE: &str = "0,1";
 /// Twenty seconds for a server to come up.
 const START_TRIES: u32 = 200;

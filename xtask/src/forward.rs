@@ -9,7 +9,7 @@ use crate::shell;
 /// How long each fuzz target runs when nobody says it, in seconds.
 const FUZZ_SECONDS: u32 = 60;
 
-/// Builds and runs `bench/` in release mode: `dns` or `net`, with its own options.
+/// Builds and runs `bench/` in release mode: `dns`, `net` or `mail`, with its own options.
 pub(crate) fn bench(which: &str, rest: &[&str]) -> Result<ExitCode> {
     let mut cargo = shell::cargo();
     cargo.args(["run", "--release", "--package", "capa7-bench", "--", which]).args(rest);

@@ -5,7 +5,7 @@
 //! cargo xtask setup                   installs the outside programs that tests use
 //! cargo xtask tidy                    the rules of the house that no compiler checks
 //! cargo xtask ledger                  brings spec/ledger.tsv up to date with the sources
-//! cargo xtask bench dns|net …         comparisons with peers, in release mode
+//! cargo xtask bench dns|net|mail …    comparisons with peers, in release mode
 //! cargo xtask fuzz [TARGET] [SECONDS] cargo-fuzz over one target, or over all
 //! ```
 #![forbid(unsafe_code)]
@@ -34,7 +34,7 @@ Usage: cargo xtask COMMAND
   setup                   install the outside programs that tests use (asks first)
   tidy                    check the rules of the house that no compiler checks
   ledger                  bring spec/ledger.tsv up to date with the sources
-  bench dns|net …         compare with peers, in release mode
+  bench dns|net|mail …    compare with peers, in release mode
   fuzz [TARGET] [SECONDS] run cargo-fuzz over one target, or over all";
 
 /// The exit code of a wrong command line.
@@ -58,7 +58,7 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
         ["setup"] => setup::run(),
         ["tidy"] => tidy::run(),
         ["ledger"] => ledger::refresh::run(),
-        ["bench", which @ ("dns" | "net"), rest @ ..] => forward::bench(which, rest),
+        ["bench", which @ ("dns" | "net" | "mail"), rest @ ..] => forward::bench(which, rest),
         ["fuzz", rest @ ..] => forward::fuzz(rest),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
