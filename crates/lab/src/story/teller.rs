@@ -6,6 +6,7 @@ use std::ops::Range;
 use capa7_dissect::{Direction, Dissector, Field, Message, Room};
 use capa7_dns_proto::dissect::DnsDissector;
 use capa7_http_proto::dissect::HttpDissector;
+use capa7_mail_proto::dissect::mail_dissector;
 use capa7_net::capture::{ConnectionChange, Event, Fate, Layer, Packet, What};
 use capa7_net::{Capture, Cause};
 use indexmap::IndexMap;
@@ -63,8 +64,8 @@ impl Teller {
                 view.connection = Some(connection.0);
                 if *layer != Layer::Sealed {
                     let bytes = &packet.bytes;
-                    let room = room_of(packet.room, packet.from, packet.to);
-                    messages = self.stream(connection.0, room).push(*direction, *offset, bytes);
+                    let stream = self.stream(connection.0, packet, *direction);
+                    messages = stream.push(*direction, *offset, bytes);
                 }
                 describe(&mut view, &messages);
                 if messages.is_empty() {
@@ -102,11 +103,19 @@ impl Teller {
         (view, messages)
     }
 
-    fn stream(&mut self, connection: u64, room: Room) -> &mut dyn Dissector {
+    fn stream(
+        &mut self,
+        connection: u64,
+        packet: &Packet,
+        direction: Direction,
+    ) -> &mut dyn Dissector {
         if !self.streams.contains_key(&connection) && self.streams.len() >= STREAMS_MAX {
             self.streams.shift_remove_index(0);
         }
-        self.streams.entry(connection).or_insert_with(|| stream_dissector(room)).as_mut()
+        self.streams
+            .entry(connection)
+            .or_insert_with(|| stream_dissector(packet, direction))
+            .as_mut()
     }
 }
 
@@ -279,10 +288,10 @@ fn find_field(fields: &[Field], name: &str) -> Option<Range<usize>> {
 }
 
 fn decode_alone(packet: &Packet, transport: &str) -> Vec<Message> {
-    let room = room_of(packet.room, packet.from, packet.to);
+    let (room, direction) = (room_of(packet.room, packet.from, packet.to), direction(packet));
     match transport {
         "udp" => decode_datagram(room, packet),
-        _ => stream_dissector(room).push(direction(packet), 0, &packet.bytes),
+        _ => stream_dissector(packet, direction).push(direction, 0, &packet.bytes),
     }
 }
 
@@ -306,8 +315,14 @@ fn datagram_dissector(room: Room) -> Box<dyn Dissector> {
     }
 }
 
-fn stream_dissector(room: Room) -> Box<dyn Dissector> {
-    match room {
+fn stream_dissector(packet: &Packet, direction: Direction) -> Box<dyn Dissector> {
+    let server = match direction {
+        Direction::ToServer => packet.to.port(),
+        Direction::ToClient => packet.from.port(),
+    };
+    match room_of(packet.room, packet.from, packet.to) {
+        // A room of several protocols: the port tells which.
+        Room::Mail => mail_dissector(server).unwrap_or_else(|| Box::new(Opaque)),
         Room::Dns => Box::new(DnsDissector::stream()),
         Room::Http => Box::new(HttpDissector::new()),
         Room::Sockets => Box::new(Uppercase),

@@ -1,0 +1,15 @@
+//! Octets of mail protocols as people read them.
+
+use capa7_dissect::Dissector;
+
+pub mod smtp;
+
+/// The dissector for a server's well-known port; none for a port that no mail
+/// protocol has.
+#[must_use]
+pub fn mail_dissector(port: u16) -> Option<Box<dyn Dissector>> {
+    match port {
+        25 | 465 | 587 => Some(Box::new(smtp::SmtpDissector::new())),
+        _ => None,
+    }
+}

@@ -1,0 +1,356 @@
+//! The fields of lines, replies and messages, with their places.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use capa7_dissect::{Field, Message};
+
+use super::{Asked, meaning};
+use crate::smtp::command::{Command, CommandError};
+
+/// One command line, with its end.
+pub(super) fn command(line: &[u8], parsed: &Result<Command, CommandError>) -> Message {
+    let text = String::from_utf8_lossy(line).into_owned();
+    let body = body_of(line);
+    let mut fields = words(line, body.end);
+    fields.push(line_end(line, body.end));
+    let bad_end = bad_end(line, body.end);
+    let malformed = bad_end.or_else(|| parsed.as_ref().err().map(ToString::to_string));
+    let said = meaning::command(parsed);
+    Message {
+        summary: text.trim_end().chars().take(SUMMARY_CHARACTERS).collect(),
+        meaning: said.text,
+        source: said.source,
+        fields: filled(fields, line),
+        malformed,
+    }
+}
+
+/// A line of an AUTH exchange.
+pub(super) fn response(line: &[u8]) -> Message {
+    let body = body_of(line);
+    let shown = decoded(line.get(body.clone()).unwrap_or_default());
+    let mut fields = vec![Field::new("response", shown.clone(), body.clone())];
+    fields.push(line_end(line, body.end));
+    let malformed = bad_end(line, body.end);
+    let said = meaning::response();
+    Message {
+        summary: format!("response: {shown}").chars().take(SUMMARY_CHARACTERS).collect(),
+        meaning: said.text,
+        source: said.source,
+        fields: filled(fields, line),
+        malformed,
+    }
+}
+
+/// The lines of one reply.
+pub(super) fn reply(lines: &[u8], asked: Asked) -> Message {
+    let (mut fields, mut start) = (Vec::new(), 0);
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        let body = body_of(line);
+        let at = |range: Range<usize>| range.start + start..range.end + start;
+        let text = |range: Range<usize>| {
+            String::from_utf8_lossy(line.get(range).unwrap_or_default()).into_owned()
+        };
+        let code = 0..body.end.min(3);
+        fields.push(Field::new("code", text(code.clone()), at(code)).with_source("RFC 5321 §4.2"));
+        if body.end > 4 {
+            let enhanced = enhanced_octets(line.get(4..body.end).unwrap_or_default());
+            if let Some(count) = enhanced {
+                let place = 4..4 + count;
+                let field = Field::new("enhanced", text(place.clone()), at(place));
+                fields.push(field.with_source("RFC 3463 §2"));
+            }
+            let begin = (4 + enhanced.map_or(0, |count| count + 1)).min(body.end);
+            fields.push(Field::new("text", text(begin..body.end), at(begin..body.end)));
+        }
+        fields.push(shifted(line_end(line, body.end), start));
+        start += line.len();
+    }
+    let text = String::from_utf8_lossy(lines).into_owned();
+    let first = text.lines().next().unwrap_or_default();
+    let more = text.lines().count().saturating_sub(1);
+    let summary = if more > 0 { format!("{first} (+{more} lines)") } else { first.to_owned() };
+    let code = code(lines);
+    let said = meaning::reply(code, asked);
+    Message {
+        summary: summary.chars().take(SUMMARY_CHARACTERS).collect(),
+        meaning: said.text,
+        source: said.source,
+        fields: filled(fields, lines),
+        malformed: code.is_none().then(|| "a reply begins with three digits".to_owned()),
+    }
+}
+
+/// The three digits of a reply.
+pub(super) fn code(reply: &[u8]) -> Option<u16> {
+    let digits = reply.get(..3)?;
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    str::from_utf8(digits).ok()?.parse().ok().filter(|code| (200..600).contains(code))
+}
+
+/// A message, or a part of one, as it travels: dots are still doubled.
+pub(super) fn message(bytes: &[u8], is_whole: bool) -> Message {
+    let end = if is_whole { bytes.len() - END_OCTETS.min(bytes.len()) } else { bytes.len() };
+    let (mut fields, subject) = content(bytes.get(..end).unwrap_or_default());
+    if is_whole {
+        let field = Field::new("end", ".", end..bytes.len());
+        fields.push(field.with_source("RFC 5321 §4.1.1.4"));
+    }
+    let said = meaning::message(is_whole);
+    Message {
+        summary: summary_of(bytes.len(), subject),
+        meaning: said.text,
+        source: said.source,
+        fields: filled(fields, bytes),
+        malformed: has_bare_end(bytes).then(|| "a bare CR or LF in the data".to_owned()),
+    }
+}
+
+/// The octets of a chunk.
+pub(super) fn chunk(bytes: &[u8]) -> Message {
+    let (fields, subject) = content(bytes);
+    let said = meaning::chunk();
+    Message {
+        summary: summary_of(bytes.len(), subject),
+        meaning: said.text,
+        source: said.source,
+        fields: filled(fields, bytes),
+        malformed: None,
+    }
+}
+
+/// What was held when octets went missing.
+pub(super) fn missing(held: &[u8], count: u64) -> Message {
+    let said = meaning::missing();
+    Message {
+        summary: "…".to_owned(),
+        meaning: said.text,
+        source: said.source,
+        fields: filled(Vec::new(), held),
+        malformed: Some(format!("{count} octets of the stream are missing")),
+    }
+}
+
+fn summary_of(octets: usize, subject: Option<String>) -> String {
+    match subject {
+        Some(subject) => format!("message of {octets} octets: {subject}"),
+        None => format!("message of {octets} octets"),
+    }
+}
+
+/// Verb, path and parameters of a command.
+fn words(line: &[u8], end: usize) -> Vec<Field> {
+    let mut fields: Vec<Field> = Vec::new();
+    let text = |range: &Range<usize>| {
+        String::from_utf8_lossy(line.get(range.clone()).unwrap_or_default()).into_owned()
+    };
+    let (mut verb, mut is_first) = (String::new(), true);
+    for range in split(line, end) {
+        let word = text(&range);
+        if is_first {
+            is_first = false;
+            verb = word.to_ascii_uppercase();
+            fields.push(Field::new("command", verb.clone(), range).with_source("RFC 5321 §4.1.1"));
+            continue;
+        }
+        match (line.get(range.clone()).and_then(|w| w.iter().position(|b| *b == b'<')), &*verb) {
+            (Some(open), "MAIL") => fields.push(path("from", line, range.start + open..range.end)),
+            (Some(open), "RCPT") => fields.push(path("to", line, range.start + open..range.end)),
+            (None, "AUTH") if fields.len() > 1 => {
+                let shown = decoded(word.as_bytes());
+                fields.push(Field::new("response", shown, range).with_source("RFC 4954 §4"));
+            }
+            (None, "MAIL" | "RCPT") if !word.ends_with(':') => {
+                fields.push(parameter(&word, range));
+            }
+            _ => fields.push(Field::new("argument", word, range)),
+        }
+    }
+    fields
+}
+
+/// The words of a line; a path in angle brackets is part of one word.
+fn split(line: &[u8], end: usize) -> Vec<Range<usize>> {
+    let (mut ranges, mut start, mut is_quoted) = (Vec::new(), None, false);
+    for (at, byte) in line.iter().take(end).enumerate() {
+        is_quoted ^= *byte == b'"';
+        match (*byte, start) {
+            (b' ' | b'\t', Some(begin)) if !is_quoted => {
+                ranges.push(begin..at);
+                start = None;
+            }
+            (b' ' | b'\t', None) => {}
+            (_, None) => start = Some(at),
+            _ => {}
+        }
+    }
+    ranges.extend(start.map(|begin| begin..end));
+    ranges
+}
+
+fn path(name: &'static str, line: &[u8], range: Range<usize>) -> Field {
+    let whole = String::from_utf8_lossy(line.get(range.clone()).unwrap_or_default()).into_owned();
+    let inside = whole.trim_start_matches('<').trim_end_matches('>').to_owned();
+    let mut children = Vec::new();
+    if let Some(at) = inside.rfind('@') {
+        let begin = range.start + 1;
+        let (local, domain) = inside.split_at(at);
+        children.push(Field::new("local", local, begin..begin + at));
+        let domain = domain.trim_start_matches('@');
+        children.push(Field::new("domain", domain, begin + at + 1..begin + inside.len()));
+    }
+    children.retain(|child| child.bytes.end <= range.end);
+    Field::new(name, inside, range).with_source("RFC 5321 §4.1.2").with_children(children)
+}
+
+fn parameter(word: &str, range: Range<usize>) -> Field {
+    let mut children = Vec::new();
+    if let Some(at) = word.find('=') {
+        let (keyword, value) = word.split_at(at);
+        children.push(Field::new("keyword", keyword, range.start..range.start + at));
+        let value = value.trim_start_matches('=');
+        children.push(Field::new("value", value, range.end - value.len()..range.end));
+        children.retain(|child| child.bytes.end <= range.end);
+    }
+    Field::new("parameter", word, range).with_source("RFC 5321 §4.1.2").with_children(children)
+}
+
+/// Header fields and body; also the subject.
+fn content(bytes: &[u8]) -> (Vec<Field>, Option<String>) {
+    let (mut fields, mut at, mut subject): (Vec<Field>, _, _) = (Vec::new(), 0, None);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let range = at..at + line.len();
+        let text = String::from_utf8_lossy(line).trim_end().to_owned();
+        let is_folded = line.starts_with(b" ") || line.starts_with(b"\t");
+        if text.is_empty() {
+            fields.push(Field::new("header_end", "", range.clone()).with_source("RFC 5322 §2.1"));
+            at = range.end;
+            break;
+        }
+        match fields.last_mut() {
+            Some(last) if is_folded => {
+                last.bytes.end = range.end;
+                last.value = format!("{} {}", last.value, text.trim_start());
+                if let Some(value) = last.children.last_mut() {
+                    value.bytes.end = range.end;
+                    value.value = format!("{} {}", value.value, text.trim_start());
+                }
+            }
+            _ => match header(&text, range.clone()) {
+                Some(field) if fields.len() < HEADERS_MAX => {
+                    if text.get(..8).is_some_and(|name| name.eq_ignore_ascii_case("subject:")) {
+                        subject = text.get(8..).map(|rest| rest.trim().to_owned());
+                    }
+                    fields.push(field);
+                }
+                _ => break,
+            },
+        }
+        at = range.end;
+    }
+    if at < bytes.len() {
+        let body = bytes.get(at..).unwrap_or_default();
+        let shown: String =
+            String::from_utf8_lossy(body).chars().take(SUMMARY_CHARACTERS).collect();
+        fields.push(Field::new("body", shown, at..bytes.len()).with_source("RFC 5322 §2.3"));
+    }
+    (fields, subject)
+}
+
+fn header(text: &str, range: Range<usize>) -> Option<Field> {
+    let (name, value) = text.split_once(':')?;
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
+    let after = range.start + name.len() + 1;
+    let children = vec![
+        Field::new("name", name, range.start..range.start + name.len()),
+        Field::new("value", value.trim(), after..range.end),
+    ];
+    Some(Field::new("header", text, range).with_source("RFC 5322 §2.2").with_children(children))
+}
+
+/// Base64 as the text behind it: it is a lab, and secrets are shown.
+fn decoded(text: &[u8]) -> String {
+    match STANDARD.decode(text) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).replace('\0', "␀"),
+        Err(_) => String::from_utf8_lossy(text).into_owned(),
+    }
+}
+
+/// Octets of an enhanced code at the beginning of a text.
+fn enhanced_octets(text: &[u8]) -> Option<usize> {
+    let end = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
+    let word = str::from_utf8(text.get(..end)?).ok()?;
+    crate::smtp::reply::Enhanced::parse(word).map(|_| end)
+}
+
+/// The line without its end.
+fn body_of(line: &[u8]) -> Range<usize> {
+    let end = match line {
+        [text @ .., b'\r', b'\n'] | [text @ .., b'\n'] => text.len(),
+        text => text.len(),
+    };
+    0..end
+}
+
+fn line_end(line: &[u8], end: usize) -> Field {
+    let shown = match line.get(end..) {
+        Some(b"\r\n") => "CR LF",
+        Some(b"\n") => "LF",
+        _ => "",
+    };
+    Field::new("line_end", shown, end..line.len()).with_source("RFC 5321 §2.3.8")
+}
+
+fn bad_end(line: &[u8], end: usize) -> Option<String> {
+    match line.get(end..) {
+        Some(b"\r\n") => None,
+        Some(b"\n") => Some("a bare LF: lines end in CR LF".to_owned()),
+        _ => Some("the line does not end".to_owned()),
+    }
+}
+
+fn has_bare_end(bytes: &[u8]) -> bool {
+    let mut pairs = bytes.iter().zip(bytes.iter().skip(1));
+    bytes.first() == Some(&b'\n')
+        || pairs.any(|(one, two)| {
+            (*one == b'\r') != (*two == b'\n') && (*one == b'\r' || *two == b'\n')
+        })
+}
+
+/// Gaps between fields are fields too, so that every octet is in one.
+fn filled(fields: Vec<Field>, bytes: &[u8]) -> Vec<Field> {
+    let gap = |range: Range<usize>| {
+        let text = String::from_utf8_lossy(bytes.get(range.clone()).unwrap_or_default());
+        Field::new("syntax", text.into_owned(), range)
+    };
+    let (mut whole, mut at) = (Vec::new(), 0);
+    for field in fields.into_iter().filter(|field| !field.bytes.is_empty()) {
+        if field.bytes.start > at {
+            whole.push(gap(at..field.bytes.start));
+        }
+        at = field.bytes.end;
+        whole.push(field);
+    }
+    if at < bytes.len() {
+        whole.push(gap(at..bytes.len()));
+    }
+    whole
+}
+
+fn shifted(mut field: Field, by: usize) -> Field {
+    field.bytes = field.bytes.start + by..field.bytes.end + by;
+    field
+}
+
+/// `.` CR LF.
+const END_OCTETS: usize = 3;
+/// Characters of a line, of a message's beginning, that are shown.
+const SUMMARY_CHARACTERS: usize = 160;
+/// Header fields that are told apart; the rest counts as body.
+const HEADERS_MAX: usize = 1_000;
