@@ -9,11 +9,15 @@
 
 pub mod addresses;
 pub mod body_structure;
+pub mod compose;
 pub mod content;
 pub mod date;
 pub mod decode;
+pub mod downgrade;
+pub mod encode;
 pub mod envelope;
 pub mod fields;
+pub mod report;
 pub mod search;
 pub mod section;
 pub mod structure;

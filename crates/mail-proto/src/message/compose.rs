@@ -1,0 +1,264 @@
+//! Messages as user agents write them: 7-bit clean, whatever is in them.
+//!
+//! ```text
+//!   text                                   text/plain
+//!   text, html                             multipart/alternative
+//!   text, html, pictures in it             multipart/related around the html
+//!   …, attachments                         multipart/mixed around all
+//! ```
+
+use crate::address::Address;
+use crate::message::date::MessageDate;
+use crate::message::downgrade::downgrade_to_7bit;
+use crate::message::encode::{TransferEncoding, field, with_crlf, words};
+
+/// A message to be written. Nothing in it comes from a clock or a die: the same
+/// draft gives the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// Who writes.
+    pub from: Person,
+    /// Where answers go, when not to `from`.
+    pub reply_to: Vec<Person>,
+    /// To whom.
+    pub to: Vec<Person>,
+    /// Who may read it too.
+    pub cc: Vec<Person>,
+    /// In any script.
+    pub subject: String,
+    /// When.
+    pub date: MessageDate,
+    /// `left@right`, unique in the world, without angles.
+    pub message_id: String,
+    /// What it answers, without angles (RFC 5322 §3.6.4).
+    pub in_reply_to: Option<String>,
+    /// The conversation before it, the oldest first, without angles.
+    pub references: Vec<String>,
+    /// The body as plain text, lines ended in any way.
+    pub text: String,
+    /// The same as HTML.
+    pub html: Option<String>,
+    /// What comes with it.
+    pub attachments: Vec<Attachment>,
+    /// Random letters and digits, from which delimiters are made.
+    pub boundary: String,
+}
+
+/// Somebody with a name, which may be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// In any script.
+    pub name: String,
+    /// The address.
+    pub address: Address,
+}
+
+/// A file that comes with a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Its name, in any script.
+    pub name: String,
+    /// `image/png`; what is no type is sent as octets.
+    pub content_type: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// `left@right` by which the HTML shows it (`cid:left@right`, RFC 2392).
+    pub content_id: Option<String>,
+}
+
+impl Person {
+    /// Somebody without a name.
+    #[must_use]
+    pub const fn new(address: Address) -> Self {
+        Self { name: String::new(), address }
+    }
+
+    /// `Name <address>` for a header (RFC 5322 §3.4).
+    #[must_use]
+    pub fn header(&self) -> String {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || " !#$%&'*+-/=?^_`{|}~".contains(c);
+        if self.name.trim().is_empty() {
+            return self.address.to_string();
+        }
+        let name = words(&self.name);
+        if name.chars().all(is_word) || name.starts_with("=?") {
+            return format!("{name} <{}>", self.address);
+        }
+        let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
+        format!("\"{quoted}\" <{}>", self.address)
+    }
+}
+
+impl Draft {
+    /// A message with nothing but who writes it, when, and its names.
+    #[must_use]
+    pub const fn new(
+        from: Person,
+        date: MessageDate,
+        message_id: String,
+        boundary: String,
+    ) -> Self {
+        Self {
+            from,
+            reply_to: Vec::new(),
+            to: Vec::new(),
+            cc: Vec::new(),
+            subject: String::new(),
+            date,
+            message_id,
+            in_reply_to: None,
+            references: Vec::new(),
+            text: String::new(),
+            html: None,
+            attachments: Vec::new(),
+            boundary,
+        }
+    }
+
+    /// The message in lines with CR LF. Only addresses beyond ASCII keep it from
+    /// being ASCII; they need SMTPUTF8 (RFC 6532).
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
+        let mut out = self.header().into_bytes();
+        let (inline, attached): (Vec<_>, Vec<_>) = self
+            .attachments
+            .iter()
+            .partition(|file| file.content_id.is_some() && self.html.is_some());
+        let mut node = text_node("plain", &self.text);
+        if let Some(html) = &self.html {
+            let mut html = text_node("html", html);
+            if !inline.is_empty() {
+                let files = inline.into_iter().map(attachment_node);
+                html = Node::Several("related", std::iter::once(html).chain(files).collect());
+            }
+            node = Node::Several("alternative", vec![node, html]);
+        }
+        if !attached.is_empty() {
+            let files = attached.into_iter().map(attachment_node);
+            node = Node::Several("mixed", std::iter::once(node).chain(files).collect());
+        }
+        let mut boundary_count = 0;
+        node.write(&mut out, &self.boundary, &mut boundary_count);
+        out
+    }
+
+    fn header(&self) -> String {
+        let mut header = field("Date", &self.date.to_string());
+        header.push_str(&field("From", &self.from.header()));
+        for (name, people) in [("Reply-To", &self.reply_to), ("To", &self.to), ("Cc", &self.cc)] {
+            if !people.is_empty() {
+                let people: Vec<_> = people.iter().map(Person::header).collect();
+                header.push_str(&field(name, &people.join(", ")));
+            }
+        }
+        header.push_str(&field("Subject", &words(&self.subject)));
+        header.push_str(&field("Message-ID", &angled(&self.message_id)));
+        if let Some(id) = &self.in_reply_to {
+            header.push_str(&field("In-Reply-To", &angled(id)));
+        }
+        if !self.references.is_empty() {
+            let references: Vec<_> = self.references.iter().map(|id| angled(id)).collect();
+            header.push_str(&field("References", &references.join(" ")));
+        }
+        header.push_str("MIME-Version: 1.0\r\n");
+        header
+    }
+}
+
+/// A part with its `Content-` fields, or several under a multipart.
+pub(super) enum Node<'a> {
+    Single { header: String, body: Vec<u8> },
+    Several(&'a str, Vec<Self>),
+}
+
+impl Node<'_> {
+    /// Writes fields, an empty line and the body.
+    pub(super) fn write(&self, out: &mut Vec<u8>, stem: &str, boundary_count: &mut u32) {
+        match self {
+            Self::Single { header, body } => {
+                out.extend_from_slice(header.as_bytes());
+                out.extend_from_slice(b"\r\n");
+                out.extend_from_slice(body);
+            }
+            Self::Several(subtype, parts) => {
+                *boundary_count += 1;
+                // RFC 2045 §6.7: neither encoding can write `=_`.
+                let boundary = format!("=_{stem}.{boundary_count}");
+                let value = format!("multipart/{subtype}; boundary=\"{boundary}\"");
+                out.extend_from_slice(field("Content-Type", &value).as_bytes());
+                for part in parts {
+                    out.extend_from_slice(format!("\r\n--{boundary}\r\n").as_bytes());
+                    part.write(out, stem, boundary_count);
+                }
+                out.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+            }
+        }
+    }
+}
+
+/// A part of text, in the shortest encoding that is safe.
+pub(super) fn text_node(subtype: &str, text: &str) -> Node<'static> {
+    let text = with_crlf(text);
+    let charset = if text.is_ascii() { "us-ascii" } else { "utf-8" };
+    let mut encoding = TransferEncoding::for_text(text.as_bytes());
+    if text.contains("\n--=_") || text.starts_with("--=_") {
+        // It quotes a delimiter, perhaps ours.
+        encoding = TransferEncoding::QuotedPrintable;
+    }
+    let mut header = field("Content-Type", &format!("text/{subtype}; charset={charset}"));
+    header.push_str(&field("Content-Transfer-Encoding", encoding.name()));
+    Node::Single { header, body: encoding.write(text.as_bytes()) }
+}
+
+fn attachment_node(file: &Attachment) -> Node<'static> {
+    let (kind, subtype) = file.content_type.split_once('/').unwrap_or_default();
+    let is_token = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || ".+-_".contains(c))
+    };
+    // A multipart is never a file; a message goes as it is (RFC 2046 §5.2.1).
+    let is_type = is_token(kind) && is_token(subtype) && !kind.eq_ignore_ascii_case("multipart");
+    let content_type =
+        if is_type { file.content_type.as_str() } else { "application/octet-stream" };
+    let is_message = content_type.eq_ignore_ascii_case("message/rfc822");
+    let (encoding, body) = if is_message {
+        (TransferEncoding::SevenBit, downgrade_to_7bit(&file.bytes).into_owned())
+    } else {
+        (TransferEncoding::Base64, TransferEncoding::Base64.write(&file.bytes))
+    };
+    let disposition = if file.content_id.is_some() { "inline" } else { "attachment" };
+    let mut header = field("Content-Type", content_type);
+    header.push_str(&field("Content-Transfer-Encoding", encoding.name()));
+    let value = format!("{disposition}; {}", parameter("filename", &file.name));
+    header.push_str(&field("Content-Disposition", &value));
+    if let Some(id) = &file.content_id {
+        header.push_str(&field("Content-ID", &angled(id)));
+    }
+    Node::Single { header, body }
+}
+
+/// `name="value"`, or in the form of RFC 2231 §4 beyond ASCII.
+fn parameter(name: &str, value: &str) -> String {
+    let value: String = value.chars().filter(|c| !c.is_control()).take(FILE_NAME_MAX).collect();
+    if value.is_ascii() {
+        return format!("{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
+    }
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_".contains(byte);
+    let mut escaped = format!("{name}*=utf-8''");
+    for byte in value.as_bytes() {
+        if is_plain(byte) {
+            escaped.push(char::from(*byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
+/// `<left@right>`, without what would end it.
+pub(super) fn angled(id: &str) -> String {
+    let plain: String = id.chars().filter(|c| c.is_ascii_graphic() && !"<>".contains(*c)).collect();
+    format!("<{plain}>")
+}
+
+/// Longer names of files are cut, in characters.
+const FILE_NAME_MAX: usize = 200;

@@ -1,0 +1,222 @@
+//! A message with bytes above ASCII for a server without 8BITMIME
+//! (RFC 6152 §3): what must change, part by part, and nothing else.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::message::content::Content;
+use crate::message::decode::text;
+use crate::message::encode::{TransferEncoding, words};
+use crate::message::fields;
+use crate::message::structure::{Part, PartKind, scan};
+
+/// The message in ASCII. Parts with other bytes or with lines above 998 are
+/// written in quoted-printable or base64, fields in encoded words; the parts
+/// stay where they were. Bytes that belong to no part (between parts, or too
+/// deep inside) become question marks.
+///
+/// A signature over what changes no longer fits: signed parts of honest
+/// writers are 7-bit already (RFC 1847 §2.1), and DKIM is signed afterwards.
+#[must_use]
+pub fn downgrade_to_7bit(message: &[u8]) -> Cow<'_, [u8]> {
+    if is_clean(message) {
+        return Cow::Borrowed(message);
+    }
+    let structure = scan(message);
+    let mut edits: Vec<(Range<usize>, Vec<u8>)> = Vec::new();
+    for (index, part) in structure.parts().iter().enumerate() {
+        let header = message.get(part.header.clone()).unwrap_or_default();
+        let body = message.get(part.body.clone()).unwrap_or_default();
+        let place = if index == 0 { Place::Message } else { Place::Part };
+        let encoding = match part.kind {
+            PartKind::Leaf if !is_clean(body) => Some(encoding_for(header, part, body)),
+            _ => None,
+        };
+        edits.push((part.header.clone(), new_header(header, encoding, place)));
+        if let Some(encoding) = encoding {
+            let mut written = encoding.write(body);
+            if !body.ends_with(b"\n") && written.ends_with(b"\r\n") {
+                written.truncate(written.len() - 2);
+            }
+            edits.push((part.body.clone(), written));
+        }
+    }
+    edits.sort_by_key(|(range, _)| (range.start, range.end));
+    let mut out = Vec::with_capacity(message.len() + message.len() / 4);
+    let mut at = 0;
+    for (range, written) in edits {
+        copy_ascii(&mut out, message.get(at..range.start).unwrap_or_default());
+        out.extend_from_slice(&written);
+        at = at.max(range.end);
+    }
+    copy_ascii(&mut out, message.get(at..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+/// Whether a message is the whole of something, or part of one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Message,
+    Part,
+}
+
+fn is_clean(bytes: &[u8]) -> bool {
+    bytes.is_ascii() && bytes.split(|byte| *byte == b'\n').all(|line| line.len() <= LINE_MAX)
+}
+
+fn encoding_for(header: &[u8], part: &Part, body: &[u8]) -> TransferEncoding {
+    let content = Content::of(header);
+    let is_text = content.content_type.is_none_or(|of| of.kind.eq_ignore_ascii_case(b"text"));
+    if !is_text || part.kind != PartKind::Leaf {
+        return TransferEncoding::Base64;
+    }
+    match TransferEncoding::for_text(body) {
+        TransferEncoding::SevenBit => TransferEncoding::QuotedPrintable,
+        other => other,
+    }
+}
+
+/// The fields in ASCII, with the encoding that holds for the body.
+fn new_header(header: &[u8], encoding: Option<TransferEncoding>, place: Place) -> Vec<u8> {
+    let mut out = Vec::with_capacity(header.len());
+    let mut end = 0;
+    let mut is_mime = false;
+    let mut has_type = false;
+    for field in fields::fields(header) {
+        end = field.range.end;
+        is_mime |= field.is("mime-version");
+        has_type |= field.is("content-type");
+        if field.is("content-transfer-encoding") {
+            let said = field.value.trim_ascii();
+            let is_wide =
+                said.eq_ignore_ascii_case(b"8bit") || said.eq_ignore_ascii_case(b"binary");
+            if is_wide && encoding.is_none() {
+                out.extend_from_slice(b"Content-Transfer-Encoding: 7bit\r\n");
+            }
+            if is_wide || encoding.is_some() {
+                continue;
+            }
+        }
+        let line = header.get(field.range.clone()).unwrap_or_default();
+        if line.is_ascii() {
+            out.extend_from_slice(line);
+        } else {
+            out.extend_from_slice(&ascii_field(field.name, field.value));
+        }
+    }
+    if let Some(encoding) = encoding {
+        if place == Place::Message && !is_mime {
+            out.extend_from_slice(b"MIME-Version: 1.0\r\n");
+        }
+        if place == Place::Message && !has_type {
+            // RFC 1428 §3: it did not say, and nobody knows.
+            out.extend_from_slice(b"Content-Type: text/plain; charset=unknown-8bit\r\n");
+        }
+        out.extend_from_slice(
+            format!("Content-Transfer-Encoding: {}\r\n", encoding.name()).as_bytes(),
+        );
+    }
+    out.extend_from_slice(header.get(end..).unwrap_or_default());
+    out
+}
+
+/// A field whose words beyond ASCII are encoded words, one by one, so that
+/// addresses and separators beside them stay (RFC 2047 §5).
+fn ascii_field(name: &[u8], value: &[u8]) -> Vec<u8> {
+    let mut out: Vec<u8> = name.iter().copied().filter(u8::is_ascii).collect();
+    out.push(b':');
+    let value = fields::unfold(value);
+    let mut column = out.len();
+    for word in value.split(|byte| *byte == b' ').filter(|word| !word.is_empty()) {
+        let written = if word.is_ascii() {
+            word.to_vec()
+        } else {
+            let is_mark = |byte: &u8| b"\"()<>,;:".contains(byte);
+            let start = word.iter().take_while(|byte| is_mark(byte)).count();
+            let tail = word.iter().rev().take_while(|byte| is_mark(byte)).count();
+            let inner = word.get(start..word.len() - tail).unwrap_or_default();
+            let around =
+                |marks: &[u8]| marks.iter().copied().filter(|byte| *byte != b'"').collect();
+            let before: Vec<u8> = around(word.get(..start).unwrap_or_default());
+            let after: Vec<u8> = around(word.get(word.len() - tail..).unwrap_or_default());
+            [before, words(&text(None, inner)).into_bytes(), after].concat()
+        };
+        if column + written.len() > FOLD_COLUMN && column > 1 {
+            out.extend_from_slice(b"\r\n");
+            column = 0;
+        }
+        out.push(b' ');
+        column += written.len() + 1;
+        out.extend_from_slice(&written);
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+fn copy_ascii(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend(bytes.iter().map(|byte| if byte.is_ascii() { *byte } else { b'?' }));
+}
+
+/// RFC 5322 §2.1.1: 998 and a CR.
+const LINE_MAX: usize = 999;
+/// Fields are folded before it.
+const FOLD_COLUMN: usize = 78;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, proptest};
+
+    use super::downgrade_to_7bit;
+    use crate::message::addresses::mailboxes;
+    use crate::message::decode::{address_text, header_text, mailbox_text, part_bytes, part_text};
+    use crate::message::fields::first;
+    use crate::message::structure::scan;
+
+    const WIDE: &str = "From: \"José Ñ\" <jose@x.example>\r\nSubject: año\r\n nuevo\r\n\
+        Content-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\
+        preámbulo\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n\
+        Content-Transfer-Encoding: 8bit\r\n\r\nseñor\r\n--b\r\n\
+        Content-Type: application/x\r\n\r\nÿ\r\n--b\r\n\r\nplain\r\n--b--\r\n";
+
+    /// RFC 6152 §3: the parts stay, their text too; only their form changes.
+    #[test]
+    fn every_part_keeps_its_text() {
+        let narrow = downgrade_to_7bit(WIDE.as_bytes());
+        assert!(narrow.is_ascii());
+        let structure = scan(&narrow);
+        let parts = structure.parts();
+        assert_eq!(parts.len(), 4);
+        assert_eq!(part_text(&narrow, &parts[1]).unwrap(), "señor");
+        assert_eq!(part_bytes(&narrow, &parts[2]).as_ref(), "ÿ".as_bytes());
+        assert_eq!(part_text(&narrow, &parts[3]).unwrap(), "plain");
+        let header = &narrow[parts[0].header.clone()];
+        assert_eq!(header_text(first(header, "subject").unwrap()), "año nuevo");
+        let from = mailboxes(first(header, "from").unwrap()).next().unwrap();
+        assert_eq!(address_text(&from), "jose@x.example");
+        assert!(mailbox_text(&from).starts_with("José"));
+        assert_eq!(first(header, "content-transfer-encoding").unwrap(), b" 7bit");
+    }
+
+    /// What is 7-bit already is not touched; what says nothing of itself says so.
+    #[test]
+    fn nothing_else_changes() {
+        let plain = b"Subject: x\r\n\r\nbody\r\n";
+        assert!(matches!(downgrade_to_7bit(plain), std::borrow::Cow::Borrowed(_)));
+        let bare = downgrade_to_7bit(b"Subject: x\r\n\r\ncaf\xe9\r\n").into_owned();
+        assert_eq!(
+            String::from_utf8(bare).unwrap(),
+            "Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=unknown-8bit\r\n\
+             Content-Transfer-Encoding: quoted-printable\r\n\r\ncaf=E9\r\n"
+        );
+        let long = [b"Subject: x\r\n\r\n".as_slice(), &b"x".repeat(1_200), b"\r\n"].concat();
+        let lines = downgrade_to_7bit(&long);
+        assert!(lines.split(|byte| *byte == b'\n').all(|line| line.len() <= 77));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_it_is_becomes_ascii(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            assert!(downgrade_to_7bit(&bytes).is_ascii());
+        }
+    }
+}
