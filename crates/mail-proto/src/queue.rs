@@ -31,6 +31,7 @@ mod dispatch;
 mod hosts;
 mod moment;
 mod ready;
+mod report;
 mod route;
 mod schedule;
 mod verdict;
@@ -45,6 +46,7 @@ use crate::smtp::client::{Outcome, Reason};
 
 pub use destination::{Destination, NotADestination};
 pub use moment::Moment;
+pub use report::{Report, Reported, servers_passed};
 pub use route::{AddressAnswer, Exchange, ExchangeAnswer};
 pub use schedule::Schedule;
 pub use verdict::{Change, Notice, NoticeKind, Settlement, Untold};

@@ -11,24 +11,43 @@
 //!            store, for own domains            MX ─▶ SMTP connection ─▶ next hop
 //! ```
 
+mod begin;
+mod disk;
+mod intake;
+mod ledger;
+mod local;
+mod lookup;
 mod manage;
+mod notes;
+mod notices;
+mod rows;
+mod runner;
+mod session;
+mod shared;
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use capa7_mail_proto::envelope::Envelope;
+use capa7_mail_proto::queue::{Input, Schedule, servers_passed};
 use capa7_net::tls::TlsClient;
-use capa7_net::{Cause, Host};
+use capa7_net::{Cause, Task};
 use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::spool::{Incoming, MessageWriter, SpooledMessage, Sync};
-use crate::users::Users;
 
-pub use manage::{Entry, EntryState, QueueTable, Selection, TableRow};
+pub use manage::{Entry, EntryState, QueueFiles, QueueTable, Selection, TableRow};
+
+use intake::Submission;
+use ledger::Request;
+use rows::{Command, Write};
+use shared::Shared;
 
 /// The knobs of a queue.
 #[derive(Clone, Debug)]
@@ -45,6 +64,12 @@ pub struct QueueConfig {
     pub port: u16,
     /// Whom to trust for opportunistic TLS; none goes in clear.
     pub tls: Option<TlsClient>,
+    /// When it is tried again, told and given up.
+    pub schedule: Schedule,
+    /// Sessions with other servers at once; 50.
+    pub sessions_max: usize,
+    /// Sessions with one destination at once; 4.
+    pub sessions_per_destination_max: usize,
 }
 
 /// The number of a queued message; later ones are greater.
@@ -78,10 +103,45 @@ pub enum AcceptError {
 }
 
 /// A running queue. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Queue {
-    host: Host,
+    shared: Arc<Shared>,
     incoming: Arc<Incoming>,
+    open: Arc<Mutex<Option<Open>>>,
+}
+
+/// What a queue that was not stopped has.
+struct Open {
+    submissions: mpsc::Sender<Submission>,
+    requests: mpsc::Sender<Request>,
+    tell: mpsc::UnboundedSender<Input>,
+    tasks: Tasks,
+}
+
+/// In the order in which they end.
+struct Tasks {
+    intake: Task<()>,
+    runner: Task<()>,
+    ledger: Task<()>,
+}
+
+impl QueueConfig {
+    /// A queue in this folder, for a server of this name: full sync, port 25,
+    /// no TLS, the course's schedule.
+    #[must_use]
+    pub fn new(root: PathBuf, name: &str, resolver: SocketAddr) -> Self {
+        Self {
+            root,
+            name: name.to_owned(),
+            sync: Sync::Full,
+            resolver,
+            port: 25,
+            tls: None,
+            schedule: Schedule::default(),
+            sessions_max: 50,
+            sessions_per_destination_max: 4,
+        }
+    }
 }
 
 impl fmt::Display for QueueId {
@@ -112,22 +172,12 @@ impl From<QueueId> for String {
     }
 }
 
+/// Messages.
 impl Queue {
-    /// Opens the folder, takes up what was left in it, and begins to deliver.
-    ///
-    /// # Errors
-    /// When the folder cannot be opened.
-    pub async fn begin(host: &Host, config: QueueConfig, users: Users) -> io::Result<Self> {
-        let root = config.root.join("incoming");
-        let incoming = Arc::new(host.blocking(move || Incoming::open(root)).await?);
-        let _ = users;
-        Ok(Self { host: host.clone(), incoming })
-    }
-
     /// A place for a message that arrives.
     #[must_use]
     pub fn writer(&self) -> MessageWriter {
-        MessageWriter::new(self.host.clone(), Arc::clone(&self.incoming))
+        MessageWriter::new(self.shared.host.clone(), Arc::clone(&self.incoming))
     }
 
     /// Takes a message for all recipients of its envelope; returns when it is
@@ -141,17 +191,53 @@ impl Queue {
         message: SpooledMessage,
         cause: Cause,
     ) -> Result<QueueId, AcceptError> {
-        self.host.sleep(std::time::Duration::ZERO).await;
-        let _ = (envelope, message, cause);
-        Err(AcceptError::Closed)
+        if let Some(failure) = self.shared.refuses() {
+            return Err(failure.into());
+        }
+        let (head, message) = message.head(&self.shared.host).await.map_err(AcceptError::Disk)?;
+        let passed = servers_passed(&head);
+        drop(head);
+        // RFC 5321 §6.3: a large bound, at least 100.
+        if passed > SERVERS_PASSED_MAX {
+            return Err(AcceptError::Loop(passed));
+        }
+        let submissions = self.open(|open| open.submissions.clone()).ok_or(AcceptError::Closed)?;
+        let (answer, answered) = oneshot::channel();
+        let submission = Submission { envelope, message, cause, answer };
+        submissions.send(submission).await.map_err(|_| AcceptError::Closed)?;
+        answered.await.map_err(|_| AcceptError::Closed)?
     }
 
+    /// Lets what is being delivered finish, for a bounded time, and stops. What
+    /// is not finished is delivered after the next beginning.
+    pub async fn stop(self) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Open { submissions, requests, tell, tasks }) = open else { return };
+        let host = &self.shared.host;
+        drop(submissions);
+        let _ = host.timeout(STOP, tasks.intake).await;
+        let _ = tell.send(Input::Stop);
+        drop(tell);
+        let _ = host.timeout(STOP, tasks.runner).await;
+        drop(requests);
+        let _ = host.timeout(STOP, tasks.ledger).await;
+    }
+
+    fn open<T>(&self, take: impl FnOnce(&Open) -> T) -> Option<T> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(take)
+    }
+}
+
+/// Management.
+impl Queue {
     /// Recipients in the queue, the oldest first, after `skip` others.
     ///
     /// # Errors
     /// When the rows cannot be read.
     pub async fn list(&self, which: Selection, skip: u64, limit: u64) -> io::Result<Vec<Entry>> {
-        self.count_none(which).await.map(|_| (skip, limit)).map(|_| Vec::new())
+        let (shared, now) = (self.shared.clone(), self.shared.now());
+        let work = move || shared.read_or_say(|rows| rows.list(&which, now, (skip, limit)));
+        self.shared.host.blocking(work).await
     }
 
     /// The queue at a glance.
@@ -159,15 +245,17 @@ impl Queue {
     /// # Errors
     /// When the rows cannot be read.
     pub async fn table(&self) -> io::Result<QueueTable> {
-        self.count_none(Selection::All).await.map(|_| QueueTable::default())
+        let (shared, now) = (self.shared.clone(), self.shared.now());
+        self.shared.host.blocking(move || shared.read_or_say(|rows| rows.table(now))).await
     }
 
-    /// Recipients wait until they are released; how many.
+    /// Recipients wait until they are released; how many. What is being
+    /// delivered at this moment is not held back.
     ///
     /// # Errors
     /// When it cannot be written.
     pub async fn hold(&self, which: Selection) -> io::Result<u64> {
-        self.count_none(which).await
+        self.manage(Command::Hold(which)).await
     }
 
     /// Held recipients are due at once; how many.
@@ -175,7 +263,7 @@ impl Queue {
     /// # Errors
     /// When it cannot be written.
     pub async fn release(&self, which: Selection) -> io::Result<u64> {
-        self.count_none(which).await
+        self.manage(Command::Release(which, self.shared.now())).await
     }
 
     /// Recipients that are not held are due at once; how many.
@@ -183,7 +271,7 @@ impl Queue {
     /// # Errors
     /// When it cannot be written.
     pub async fn flush(&self, which: Selection) -> io::Result<u64> {
-        self.count_none(which).await
+        self.manage(Command::Flush(which, self.shared.now())).await
     }
 
     /// Recipients are forgotten, and nobody is told; how many.
@@ -191,16 +279,30 @@ impl Queue {
     /// # Errors
     /// When it cannot be written.
     pub async fn delete(&self, which: Selection) -> io::Result<u64> {
-        self.count_none(which).await
+        self.manage(Command::Delete(which)).await
     }
 
-    /// Lets what is being delivered finish, for a bounded time, and stops.
-    pub async fn stop(self) {
-        self.host.sleep(std::time::Duration::ZERO).await;
-    }
-
-    async fn count_none(&self, _: Selection) -> io::Result<u64> {
-        self.host.sleep(std::time::Duration::ZERO).await;
-        Ok(0)
+    async fn manage(&self, command: Command) -> io::Result<u64> {
+        let closed = || io::Error::other("the queue is closed");
+        if let Some(failure) = self.shared.refuses() {
+            return Err(io::Error::other(AcceptError::from(failure)));
+        }
+        let requests = self.open(|open| open.requests.clone()).ok_or_else(closed)?;
+        let (answer, answered) = oneshot::channel();
+        let request = Request { write: Write::Manage(command), answer: Some(answer) };
+        requests.send(request).await.map_err(|_| closed())?;
+        drop(requests);
+        answered.await.map_err(|_| closed())?.map_err(io::Error::other)
     }
 }
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Queue({})", self.shared.config.root.display())
+    }
+}
+
+/// RFC 5321 §6.3: "normally at least 100".
+const SERVERS_PASSED_MAX: usize = 100;
+/// How long each part of the queue may take to end.
+const STOP: Duration = Duration::from_secs(30);

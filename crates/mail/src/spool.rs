@@ -7,6 +7,7 @@
 //! ```
 
 mod incoming;
+pub(crate) mod journal;
 
 use std::io;
 use std::path::PathBuf;
@@ -16,16 +17,9 @@ use bytes::{Bytes, BytesMut};
 use capa7_net::Host;
 
 pub(crate) use incoming::{Incoming, IncomingFile};
+pub(crate) use journal::{Mark, Place};
 
-/// Whether a commit waits for the disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sync {
-    /// It does: what is answered is kept.
-    #[default]
-    Full,
-    /// It does not: for virtual networks, whose disks nobody unplugs.
-    Off,
-}
+pub use crate::store::Sync;
 
 /// Takes a message as it arrives.
 #[derive(Debug)]
@@ -117,6 +111,19 @@ impl SpooledMessage {
         }
     }
 
+    /// Its beginning, enough for a header (RFC 5322 sets no bound; ours is
+    /// [`HEAD_OCTETS_MAX`]).
+    pub(crate) async fn head(self, host: &Host) -> io::Result<(Bytes, Self)> {
+        match self.0 {
+            Body::Memory(bytes) => Ok((bytes.clone(), Self(Body::Memory(bytes)))),
+            Body::File(file, octets) => {
+                let work = move || file.head(HEAD_OCTETS_MAX).map(|head| (head, file));
+                let (head, file) = host.blocking(work).await?;
+                Ok((head.into(), Self(Body::File(file, octets))))
+            }
+        }
+    }
+
     /// The file that holds it, when it is long.
     #[must_use]
     pub fn path(&self) -> Option<PathBuf> {
@@ -134,3 +141,5 @@ pub(crate) fn octets(count: usize) -> u64 {
 /// What a message may hold of memory while it arrives; a longer one goes to a
 /// file. Nearly all mail is shorter, and 1,000 sessions stay below 1 GiB.
 const MEMORY_OCTETS_MAX: usize = 1 << 20;
+/// What is looked at of a long message's header.
+const HEAD_OCTETS_MAX: usize = 256 * 1024;

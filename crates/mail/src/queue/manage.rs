@@ -1,9 +1,16 @@
 //! What the operator sees of the queue, and does to it.
 
+use std::io;
+use std::path::Path;
+
 use capa7_mail_proto::address::{Address, ReversePath};
+use capa7_mail_proto::queue::Moment;
+use capa7_net::Host;
 use serde::Serialize;
 
 use super::QueueId;
+use super::begin::ROWS;
+use super::rows::Rows;
 
 /// Which recipients a command means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,4 +84,44 @@ pub struct TableRow {
     pub counts: Vec<u64>,
     /// Recipients.
     pub total: u64,
+}
+
+/// A queue's folder without its server: for looking only. What was accepted in
+/// the last moment before a server died is not seen before it begins again.
+#[derive(Debug)]
+pub struct QueueFiles(Rows);
+
+impl QueueFiles {
+    /// Opens the folder. It waits for the disk, as all of this type does.
+    ///
+    /// # Errors
+    /// When there is no queue in it, or it cannot be read.
+    pub fn open(root: &Path) -> io::Result<Self> {
+        let path = root.join(ROWS);
+        path.metadata()?;
+        Rows::open_to_read(&path).map(Self).map_err(io::Error::other)
+    }
+
+    /// As [`Queue::list`](super::Queue::list).
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn list(
+        &self,
+        host: &Host,
+        which: &Selection,
+        skip: u64,
+        limit: u64,
+    ) -> io::Result<Vec<Entry>> {
+        let now = Moment(host.wall_clock().0);
+        self.0.list(which, now, (skip, limit)).map_err(io::Error::other)
+    }
+
+    /// As [`Queue::table`](super::Queue::table).
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn table(&self, host: &Host) -> io::Result<QueueTable> {
+        self.0.table(Moment(host.wall_clock().0)).map_err(io::Error::other)
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -48,9 +49,23 @@ impl IncomingFile {
         self.file.write_all(bytes)
     }
 
+    /// Its first octets.
+    pub(crate) fn head(&self, octets_max: usize) -> io::Result<Vec<u8>> {
+        let mut head = vec![0; octets_max];
+        let mut filled = 0;
+        while let Some(rest) = head.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            let count = self.file.read_at(rest, super::octets(filled))?;
+            if count == 0 {
+                break;
+            }
+            filled += count;
+        }
+        head.truncate(filled);
+        Ok(head)
+    }
+
     /// Makes the bytes durable and moves the file to where it stays. The
     /// folder that it moves to is the caller's to sync.
-    #[expect(dead_code, reason = "the journal will call it")]
     pub(crate) fn keep(mut self, at: &Path, sync: super::Sync) -> io::Result<()> {
         if sync == super::Sync::Full {
             self.file.sync_all()?;

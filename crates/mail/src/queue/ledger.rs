@@ -1,0 +1,165 @@
+//! The one task that writes rows: whatever waits is written in one commit.
+
+use std::fs;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use capa7_mail_proto::queue::{Input, MessageId};
+use tokio::sync::{mpsc, oneshot};
+
+use super::disk::{DiskFailure, Part};
+use super::rows::{Rows, Write};
+use super::shared::Shared;
+use crate::spool::journal;
+
+/// A change, and who waits for it when it is not the runner.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) write: Write,
+    pub(super) answer: Option<oneshot::Sender<Result<u64, rusqlite::Error>>>,
+}
+
+/// Writes until nobody can ask any more.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    rows: Rows,
+    mut requests: mpsc::Receiver<Request>,
+    events: mpsc::UnboundedSender<Input>,
+) {
+    let rows = Arc::new(Mutex::new(rows));
+    let (mut taken, mut gone) = (Vec::new(), 0_usize);
+    while requests.recv_many(&mut taken, WRITES_MAX).await > 0 {
+        let (writes, answers): (Vec<_>, Vec<_>) =
+            taken.drain(..).map(|request| (request.write, request.answer)).unzip();
+        let writes = Arc::new(writes);
+        loop {
+            let (rows, work, shared_too) = (rows.clone(), writes.clone(), shared.clone());
+            let job = move || {
+                let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
+                write(&shared_too, &mut rows, &work)
+            };
+            match shared.host.blocking(job).await {
+                Ok(outcomes) => {
+                    shared.disk.works(Part::Rows);
+                    gone += outcomes.iter().map(|outcome| outcome.gone).sum::<usize>();
+                    for ((write, answer), outcome) in writes.iter().zip(answers).zip(outcomes) {
+                        tell(write, answer, outcome, &events);
+                    }
+                    break;
+                }
+                Err(failure) => {
+                    shared.disk.failed(Part::Rows, &failure);
+                    shared.host.sleep(AGAIN).await;
+                }
+            }
+        }
+        if gone >= SWEEP_EVERY {
+            gone = 0;
+            let shared_too = shared.clone();
+            let rows = rows.clone();
+            let sweep = move || {
+                let rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
+                sweep(&shared_too, &rows);
+            };
+            shared.host.blocking(sweep).await;
+        }
+    }
+}
+
+/// What one change came to.
+#[derive(Debug, Default)]
+struct Outcome {
+    arrived: Vec<capa7_mail_proto::queue::Destination>,
+    gone: usize,
+    result: Option<Result<u64, rusqlite::Error>>,
+}
+
+/// All in one commit; when one of them cannot be, each in its own, so that the
+/// others are.
+fn write(shared: &Shared, rows: &mut Rows, writes: &[Write]) -> Result<Vec<Outcome>, DiskFailure> {
+    let mut outcomes = Vec::with_capacity(writes.len());
+    let effects = match rows.write(writes) {
+        Ok(effects) => effects.into_iter().map(Ok).collect(),
+        Err(error) => {
+            if let Some(failure) = DiskFailure::of_rows(&error) {
+                return Err(failure);
+            }
+            let mut effects = Vec::with_capacity(writes.len());
+            for one in writes {
+                let done = rows.write(std::slice::from_ref(one));
+                if let Some(failure) = done.as_ref().err().and_then(DiskFailure::of_rows) {
+                    return Err(failure);
+                }
+                effects.push(done.map(|mut done| done.pop().unwrap_or_default()));
+            }
+            effects
+        }
+    };
+    for effect in effects {
+        outcomes.push(match effect {
+            Ok(effect) => {
+                for id in &effect.gone {
+                    // Most messages are not in files of their own.
+                    let _ = fs::remove_file(shared.file_of(*id));
+                }
+                let (gone, result) = (effect.gone.len(), Some(Ok(effect.met)));
+                Outcome { arrived: effect.arrived, gone, result }
+            }
+            Err(error) => {
+                tracing::error!("the queue's rows refuse a change: {error}");
+                Outcome { result: Some(Err(error)), ..Outcome::default() }
+            }
+        });
+    }
+    Ok(outcomes)
+}
+
+fn tell(
+    write: &Write,
+    answer: Option<oneshot::Sender<Result<u64, rusqlite::Error>>>,
+    outcome: Outcome,
+    events: &mpsc::UnboundedSender<Input>,
+) {
+    for destination in outcome.arrived {
+        let _ = events.send(Input::Arrived(destination));
+    }
+    match write {
+        Write::Import(_) => {}
+        Write::Record(batch, _) => {
+            let _ = events.send(Input::Recorded(*batch));
+        }
+        Write::Settle(settled) => {
+            let settlement = &settled.settlement;
+            let indexes = settlement.changes.iter().map(|(index, _)| *index).collect();
+            let message = MessageId(settlement.message.0);
+            let _ = events.send(Input::Settled { message, indexes });
+        }
+        Write::Manage(_) => {
+            let _ = events.send(Input::Changed);
+        }
+    }
+    if let (Some(answer), Some(result)) = (answer, outcome.result) {
+        let _ = answer.send(result);
+    }
+}
+
+/// Removes segments without queued messages: those that were wholly taken over
+/// and are not being written.
+pub(super) fn sweep(shared: &Shared, rows: &Rows) {
+    let swept = rows.mark().and_then(|(mark, _)| Ok((mark, rows.segments()?)));
+    let (mark, needed) = match swept {
+        Ok(found) => found,
+        Err(error) => return tracing::warn!("the journal is not swept: {error}"),
+    };
+    let is_needed = |number| number >= mark.segment || needed.contains(&number);
+    if let Err(error) = journal::remove_segments(&shared.journal, is_needed) {
+        tracing::warn!("the journal is not swept: {error}");
+    }
+}
+
+/// Changes of one commit.
+const WRITES_MAX: usize = 256;
+/// How long a disk that failed is left alone.
+const AGAIN: Duration = Duration::from_secs(2);
+/// Messages that go between two looks at the journal: about a segment's worth.
+const SWEEP_EVERY: usize = 4_000;

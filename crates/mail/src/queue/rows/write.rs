@@ -1,0 +1,193 @@
+//! What changes the rows: each change whole or not at all, many in one commit.
+
+use capa7_mail_proto::queue::{Attempt, BatchId, Change, Destination, Settlement};
+use capa7_net::Cause;
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::manage::Command;
+use super::read::{KIND_FILE, KIND_JOURNAL, KIND_ROW, notify_bits};
+use super::{Imported, Location, Rows, column};
+
+/// One change.
+#[derive(Debug)]
+pub(crate) enum Write {
+    /// Accepted messages.
+    Import(Vec<Imported>),
+    /// Attempts that are about to begin.
+    Record(BatchId, Vec<Attempt>),
+    /// What became of recipients.
+    Settle(Box<Settled>),
+    /// The operator's.
+    Manage(Command),
+}
+
+/// A settlement with what follows from it.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) settlement: Settlement,
+    /// The notifications that it makes; they come into being with it.
+    pub(crate) notices: Vec<Imported>,
+    /// Because of what each deferred row is tried again.
+    pub(crate) causes: Vec<(u32, Cause)>,
+}
+
+/// What a change did.
+#[derive(Debug, Default)]
+pub(crate) struct Effect {
+    /// Destinations with new rows that are due at once.
+    pub(crate) arrived: Vec<Destination>,
+    /// Messages that went with their last recipient.
+    pub(crate) gone: Vec<u64>,
+    /// Rows that the operator's command met.
+    pub(crate) met: u64,
+}
+
+impl Rows {
+    /// Does all changes in one commit.
+    pub(crate) fn write(&mut self, writes: &[Write]) -> rusqlite::Result<Vec<Effect>> {
+        let transaction = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut effects = Vec::with_capacity(writes.len());
+        for write in writes {
+            effects.push(apply(&transaction, write)?);
+        }
+        transaction.commit()?;
+        Ok(effects)
+    }
+
+    /// Own mailboxes need no waiting: what a stop interrupted is due again.
+    pub(crate) fn resume_local(&self, now: i64) -> rusqlite::Result<()> {
+        let local = Destination::Local.to_string();
+        self.0.execute(
+            "UPDATE recipients SET next = ?2 WHERE destination = ?1 AND held = 0 AND next > ?2",
+            (local, now),
+        )?;
+        Ok(())
+    }
+}
+
+fn apply(rows: &Connection, write: &Write) -> rusqlite::Result<Effect> {
+    let mut effect = Effect::default();
+    match write {
+        Write::Import(messages) => {
+            for message in messages {
+                import(rows, message, &mut effect)?;
+            }
+        }
+        Write::Record(_, attempts) => record(rows, attempts)?,
+        Write::Settle(settled) => settle(rows, settled, &mut effect)?,
+        Write::Manage(command) => effect = command.apply(rows)?,
+    }
+    Ok(effect)
+}
+
+fn import(rows: &Connection, message: &Imported, effect: &mut Effect) -> rusqlite::Result<()> {
+    let (kind, place, body) = match &message.location {
+        Location::Journal(place) => (KIND_JOURNAL, Some(*place), None),
+        Location::File => (KIND_FILE, None, None),
+        Location::Row(body) => (KIND_ROW, None, Some(body)),
+    };
+    let wishes = serde_json::to_string(&message.wishes).map_err(super::wrong)?;
+    rows.prepare_cached("INSERT INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?
+        .execute((
+            message.id,
+            column(message.accepted),
+            message.from.0.as_ref().map(ToString::to_string),
+            wishes,
+            message.octets,
+            kind,
+            place.map(|place| place.segment),
+            place.map(|place| place.offset),
+            body,
+        ))?;
+    let mut insert = rows.prepare_cached(
+        "INSERT INTO recipients
+         (message, place, address, destination, notify, original, next, cause)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
+    for (place, recipient) in message.recipients.iter().enumerate() {
+        insert.execute((
+            message.id,
+            i64::try_from(place).unwrap_or(i64::MAX),
+            recipient.address.to_string(),
+            recipient.destination.to_string(),
+            recipient.notify.map(notify_bits),
+            &recipient.original,
+            column(message.accepted),
+            recipient.cause.0,
+        ))?;
+        if !effect.arrived.contains(&recipient.destination) {
+            effect.arrived.push(recipient.destination.clone());
+        }
+    }
+    rows.prepare_cached("UPDATE mark SET last = MAX(last, ?1)")?.execute([message.id])?;
+    if let Some(mark) = message.mark {
+        rows.prepare_cached("UPDATE mark SET segment = ?1, offset = ?2")?
+            .execute((mark.segment, mark.offset))?;
+    }
+    Ok(())
+}
+
+fn record(rows: &Connection, attempts: &[Attempt]) -> rusqlite::Result<()> {
+    let mut update = rows.prepare_cached(
+        "UPDATE recipients SET attempts = ?3, next = ?4 WHERE message = ?1 AND place = ?2",
+    )?;
+    for attempt in attempts {
+        let Attempt { message, index, attempts, next } = attempt;
+        update.execute((message.0, index, attempts, column(*next)))?;
+    }
+    Ok(())
+}
+
+fn settle(rows: &Connection, settled: &Settled, effect: &mut Effect) -> rusqlite::Result<()> {
+    let message = settled.settlement.message.0;
+    let mut removed = 0;
+    for (index, change) in &settled.settlement.changes {
+        match change {
+            Change::Deferred { reason, next, is_late } => {
+                let cause = settled.causes.iter().find(|(of, _)| of == index);
+                rows.prepare_cached(
+                    "UPDATE recipients SET next = ?3, late = ?4, reason = ?5, cause = ?6
+                     WHERE message = ?1 AND place = ?2",
+                )?
+                .execute((
+                    message,
+                    index,
+                    column(*next),
+                    is_late,
+                    reason.reply().to_string(),
+                    cause.map_or(0, |(_, cause)| cause.0),
+                ))?;
+            }
+            Change::Delivered(_) | Change::Bounced { .. } => {
+                removed += rows
+                    .prepare_cached("DELETE FROM recipients WHERE message = ?1 AND place = ?2")?
+                    .execute((message, index))?;
+            }
+        }
+    }
+    if removed > 0 {
+        remove_if_done(rows, message, effect)?;
+    }
+    for notice in &settled.notices {
+        import(rows, notice, effect)?;
+    }
+    Ok(())
+}
+
+/// A message goes with its last recipient.
+pub(super) fn remove_if_done(
+    rows: &Connection,
+    message: u64,
+    effect: &mut Effect,
+) -> rusqlite::Result<()> {
+    let gone = rows
+        .prepare_cached(
+            "DELETE FROM messages WHERE id = ?1
+             AND NOT EXISTS (SELECT 1 FROM recipients WHERE message = ?1)",
+        )?
+        .execute([message])?;
+    if gone > 0 {
+        effect.gone.push(message);
+    }
+    Ok(())
+}

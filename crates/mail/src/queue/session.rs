@@ -1,0 +1,231 @@
+//! One batch's deliveries: to mailboxes here, or over one connection.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use capa7_mail_proto::address::ForwardPath;
+use capa7_mail_proto::envelope::{Envelope, Recipient};
+use capa7_mail_proto::queue::{BatchId, End, Input, MessageId, Success, Way, Work};
+use capa7_mail_proto::smtp::client::{Outcome, Reason};
+use capa7_mail_proto::smtp::reply::Reply;
+use capa7_net::{Cause, Causes};
+use tokio::sync::mpsc;
+
+use super::rows::{GivenRecipient, Stored};
+use super::shared::Shared;
+use super::{QueueId, local, notes};
+use crate::smtp::connection::{ClientSettings, Connection, ConnectionError, TlsUse};
+
+/// What a session is given.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) way: Way,
+    pub(super) work: Vec<Work>,
+}
+
+/// One message with those of its recipients that are delivered together.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    pub(super) stored: Stored,
+    pub(super) recipients: Vec<GivenRecipient>,
+    pub(super) body: Bytes,
+}
+
+/// One batch's session.
+pub(super) struct Session {
+    shared: Arc<Shared>,
+    batch: BatchId,
+    tell: mpsc::UnboundedSender<Input>,
+    connection: Option<(IpAddr, Connection)>,
+}
+
+impl Session {
+    pub(super) const fn new(
+        shared: Arc<Shared>,
+        batch: BatchId,
+        tell: mpsc::UnboundedSender<Input>,
+    ) -> Self {
+        Self { shared, batch, tell, connection: None }
+    }
+
+    /// Works until nothing more comes, then says goodbye.
+    pub(super) async fn run(mut self, mut jobs: mpsc::UnboundedReceiver<Job>) {
+        while let Some(job) = jobs.recv().await {
+            let (end, cause) = match job.way {
+                Way::Local => self.local(job.work).await,
+                Way::Remote { host, address } => self.remote(&host, address, job.work).await,
+            };
+            let _ = self.tell.send(Input::Ended { batch: self.batch, end, cause });
+        }
+        if let Some((_, connection)) = self.connection {
+            connection.quit().await;
+        }
+    }
+
+    async fn local(&self, work: Vec<Work>) -> (End, Cause) {
+        let mut last = Cause::NONE;
+        for one in work {
+            let Some(parcel) = self.load(&one).await else {
+                self.unreadable(&one);
+                continue;
+            };
+            last = self.announce(&parcel, "local", one.causes);
+            let outcomes = local::deliver(&self.shared, &parcel, last).await;
+            self.outcomes(one.message, outcomes, Success::InMailbox, last);
+        }
+        (End::Done, last)
+    }
+
+    async fn remote(&mut self, to: &str, address: IpAddr, work: Vec<Work>) -> (End, Cause) {
+        let mut last = Cause::NONE;
+        for one in work {
+            let Some(parcel) = self.load(&one).await else {
+                self.unreadable(&one);
+                continue;
+            };
+            let cause = self.announce(&parcel, to, one.causes.clone());
+            let (_, connection) = match self.connection.take().filter(|(at, _)| *at == address) {
+                Some(open) => self.connection.insert(open),
+                None => match self.open(to, address, cause).await {
+                    Ok(connection) => self.connection.insert((address, connection)),
+                    Err(error) => return (End::Unreachable(unreachable(error)), cause),
+                },
+            };
+            let success =
+                if connection.extensions().dsn { Success::PassedOn } else { Success::Relayed };
+            let envelope = envelope_of(&parcel);
+            let sent = connection.send(&envelope, parcel.body, cause).await;
+            let reply = connection.reply_cause();
+            last = if reply.is_some() { reply } else { cause };
+            match sent {
+                Ok(outcomes) => {
+                    let indexes = parcel.recipients.iter().map(|recipient| recipient.index);
+                    let outcomes = outcomes.into_iter().map(|one| one.outcome);
+                    let outcomes = indexes.zip(outcomes).collect();
+                    self.outcomes(one.message, outcomes, success, last);
+                }
+                Err(error) => {
+                    // Whether the server has it nobody knows: this message waits, so
+                    // that it is not given to another server meanwhile.
+                    self.connection = None;
+                    let reason = broken(&error);
+                    self.same(&one, &Outcome::Deferred(reason.clone()), last);
+                    return (End::Broken(reason), last);
+                }
+            }
+        }
+        (End::Done, last)
+    }
+
+    async fn open(
+        &self,
+        to: &str,
+        address: IpAddr,
+        cause: Cause,
+    ) -> Result<Connection, ConnectionError> {
+        let config = &self.shared.config;
+        let tls = match &config.tls {
+            Some(client) => TlsUse::WhenOffered { client: client.clone(), name: to.to_owned() },
+            None => TlsUse::Never,
+        };
+        let helo = config.name.clone();
+        let settings = ClientSettings { helo, tls, credentials: None, chunking: false };
+        let at = SocketAddr::new(address, config.port);
+        Connection::open(&self.shared.host, at, settings, cause).await
+    }
+
+    async fn load(&self, work: &Work) -> Option<Parcel> {
+        let (shared, message, indexes) = (self.shared.clone(), work.message, work.indexes.clone());
+        let load = move || {
+            let (stored, recipients) = shared
+                .read(|rows| Ok((rows.message(message)?, rows.recipients(message, &indexes)?)))?;
+            let stored = stored.filter(|_| !recipients.is_empty())?;
+            match shared.body(&stored) {
+                Ok(body) => Some(Parcel { stored, recipients, body }),
+                Err(error) => {
+                    let id = QueueId(stored.id);
+                    tracing::error!("queued message {id} cannot be read: {error}");
+                    None
+                }
+            }
+        };
+        self.shared.host.blocking(load).await
+    }
+
+    /// Notes that its turn has come; the last note is the cause of what follows.
+    fn announce(&self, parcel: &Parcel, to: &str, causes: Causes) -> Cause {
+        let (host, id) = (&self.shared.host, QueueId(parcel.stored.id));
+        let mut first = Cause::NONE;
+        for recipient in &parcel.recipients {
+            let facts = (to, recipient.attempts);
+            let note = notes::delivering(host, id, &recipient.address, facts, causes.clone());
+            first = if first.is_some() { first } else { note };
+        }
+        first
+    }
+
+    fn outcomes(
+        &self,
+        message: MessageId,
+        outcomes: Vec<(u32, Outcome)>,
+        success: Success,
+        cause: Cause,
+    ) {
+        let batch = self.batch;
+        let _ = self.tell.send(Input::Outcomes { batch, message, outcomes, success, cause });
+    }
+
+    fn same(&self, work: &Work, outcome: &Outcome, cause: Cause) {
+        let outcomes = work.indexes.iter().map(|index| (*index, outcome.clone())).collect();
+        self.outcomes(work.message, outcomes, Success::PassedOn, cause);
+    }
+
+    /// Deleted meanwhile, or on a disk that fails: the rows, if there are any,
+    /// are tried again.
+    fn unreadable(&self, work: &Work) {
+        let reply = Reply::new(451, Some((3, 0)), "the queue cannot read the message");
+        self.same(work, &Outcome::Deferred(Reason::Found(reply)), work.causes.first);
+    }
+}
+
+fn envelope_of(parcel: &Parcel) -> Envelope {
+    let Stored { from, wishes, .. } = &parcel.stored;
+    let recipient = |given: &GivenRecipient| Recipient {
+        path: ForwardPath(given.address.clone()),
+        notify: given.notify,
+        original: given.original.clone(),
+    };
+    Envelope {
+        from: from.clone(),
+        recipients: parcel.recipients.iter().map(recipient).collect(),
+        body: wishes.body,
+        smtputf8: wishes.smtputf8,
+        returns: wishes.returns,
+        envelope_id: wishes.envelope_id.clone(),
+    }
+}
+
+/// A session that never began (RFC 3463 §3.5: 4.4.1, no answer from host).
+fn unreachable(error: ConnectionError) -> Outcome {
+    if let ConnectionError::Refused(reply) = error {
+        let is_transient = reply.is_transient();
+        let reason = Reason::Said(reply);
+        return if is_transient { Outcome::Deferred(reason) } else { Outcome::Failed(reason) };
+    }
+    let enhanced = match error {
+        ConnectionError::Tls(_) => (7, 5),
+        ConnectionError::Garbage(_) => (5, 0),
+        _ => (4, 1),
+    };
+    let reply = Reply::new(451, Some(enhanced), error.to_string());
+    Outcome::Deferred(Reason::Found(reply))
+}
+
+/// A session that broke (RFC 3463 §3.5: 4.4.2, bad connection).
+fn broken(error: &ConnectionError) -> Reason {
+    match error {
+        ConnectionError::Refused(reply) if reply.is_transient() => Reason::Said(reply.clone()),
+        other => Reason::Found(Reply::new(451, Some((4, 2)), other.to_string())),
+    }
+}
