@@ -262,3 +262,6 @@ pub(super) fn angled(id: &str) -> String {
 
 /// Longer names of files are cut, in characters.
 const FILE_NAME_MAX: usize = 200;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+use super::{Attachment, Draft, Person};
+use crate::message::body_structure::{Form, text};
+use crate::message::date::MessageDate;
+use crate::message::decode::{header_text, part_bytes, part_text};
+use crate::message::fields::first;
+use crate::message::reply::{Audience, answer, forward};
+use crate::message::structure::scan;
+
+fn draft() -> Draft {
+    let from = Person { name: "Andrea".to_owned(), address: "andrea@umass.edu".parse().unwrap() };
+    let date = MessageDate::from_unix_seconds(1_750_000_000);
+    Draft::new(from, date, "new@umass.edu".to_owned(), "b0".to_owned())
+}
+
+fn carlos() -> Person {
+    Person { name: "Carlos Ñ.".to_owned(), address: "carlos@urosario.edu.co".parse().unwrap() }
+}
+
+/// RFC 5322 §3.6: a plain message, byte for byte, the same each time.
+#[test]
+fn a_plain_message_has_these_bytes() {
+    let draft = Draft {
+        to: vec![carlos(), Person { name: "Eve \"E\", Jr.".to_owned(), ..draft().from }],
+        subject: "hello".to_owned(),
+        text: "Dear Carlos,\n.\nFrom here".to_owned(),
+        ..draft()
+    };
+    let expected = "Date: Sun, 15 Jun 2025 15:06:40 +0000\r\n\
+        From: Andrea <andrea@umass.edu>\r\n\
+        To: =?utf-8?B?Q2FybG9zIMORLg==?= <carlos@urosario.edu.co>, \"Eve \\\"E\\\", Jr.\"\r\n <andrea@umass.edu>\r\n\
+        Subject: hello\r\nMessage-ID: <new@umass.edu>\r\nMIME-Version: 1.0\r\n\
+        Content-Type: text/plain; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\
+        Dear Carlos,\r\n.\r\nFrom here\r\n";
+    assert_eq!(String::from_utf8(draft.write()).unwrap(), expected);
+}
+
+/// RFC 2046 §5.1, RFC 2387: text beside HTML with its picture, and files behind.
+#[test]
+fn parts_are_where_readers_look_for_them() {
+    let file =
+        |name: &str, content_type: &str, bytes: &[u8], content_id: Option<&str>| Attachment {
+            name: name.to_owned(),
+            content_type: content_type.to_owned(),
+            bytes: bytes.to_vec(),
+            content_id: content_id.map(str::to_owned),
+        };
+    let draft = Draft {
+        text: "ñandú --=_b0.1\n--=_b0.1".to_owned(),
+        html: Some("<img src=\"cid:p@x\">".to_owned()),
+        attachments: vec![
+            file("p.png", "image/png", &[0, 255], Some("p@x")),
+            file("año.pdf", "application/pdf", &[1; 200], None),
+            file("m.eml", "message/rfc822", "Subject: x\r\n\r\nñ\r\n".as_bytes(), None),
+            file("odd", "multipart/mixed", b"x", None),
+        ],
+        ..draft()
+    };
+    let message = draft.write();
+    assert!(message.is_ascii());
+    let structure = scan(&message);
+    let told = String::from_utf8(text(&message, &structure, Form::Body)).unwrap();
+    assert!(told.starts_with("(((\"text\" \"plain\""), "{told}");
+    assert!(told.contains("\"related\") \"alternative\")(\"application\" \"pdf\""), "{told}");
+    assert!(told.contains("(\"message\" \"rfc822\"") && told.ends_with("\"mixed\")"), "{told}");
+    let part = |path: &[u32]| structure.numbered(path).unwrap();
+    assert_eq!(
+        part_text(&message, part(&[1, 1])).unwrap().replace("\r\n", "\n").trim_end(),
+        draft.text
+    );
+    assert_eq!(part_bytes(&message, part(&[1, 2, 2])).as_ref(), [0, 255]);
+    assert_eq!(part_bytes(&message, part(&[2])).as_ref(), [1; 200]);
+    let header = String::from_utf8(message[part(&[2]).header.clone()].to_vec()).unwrap();
+    assert!(header.contains("filename*=utf-8''a%C3%B1o.pdf"), "{header}");
+    let odd = String::from_utf8(message[part(&[4]).header.clone()].to_vec()).unwrap();
+    assert!(odd.contains("application/octet-stream"), "{odd}");
+}
+
+/// Nothing that a person types adds a field (RFC 5322 §2.2).
+#[test]
+fn no_text_adds_a_field() {
+    let draft = Draft {
+        subject: "x\r\nBcc: eve@x".to_owned(),
+        to: vec![Person { name: "a\r\nBcc: eve@x".to_owned(), ..carlos() }],
+        in_reply_to: Some("1@x>\r\nBcc: eve@x".to_owned()),
+        ..draft()
+    };
+    let message = draft.write();
+    let structure = scan(&message);
+    assert_eq!(first(&message[structure.root().header.clone()], "bcc"), None);
+}
+
+/// RFC 5322 §3.6.2, §3.6.4: whom an answer goes to, and what it belongs to.
+#[test]
+fn an_answer_belongs_to_its_conversation() {
+    let message = "From: \"Carlos Ñ.\" <carlos@urosario.edu.co>\r\n\
+        To: Andrea <andrea@umass.edu>, bob@x.example\r\nCc: carlos@urosario.edu.co, eve@x.example\r\n\
+        Subject: =?utf-8?q?ma=C3=B1ana?=\r\nDate: Mon, 2 Jun 2025 10:00:00 -0500\r\n\
+        Message-ID: <2@x>\r\nReferences: <0@x>\r\n <1@x>\r\n\
+        Content-Type: text/html; charset=utf-8\r\n\r\n<p>¿Qué tal?<br>&gt; hi</p>\r\n"
+        .as_bytes();
+    let mut reply = draft();
+    answer(&mut reply, message, &scan(message), Audience::Everybody);
+    assert_eq!(reply.to, [carlos()]);
+    let cc: Vec<_> = reply.cc.iter().map(|person| person.address.to_string()).collect();
+    assert_eq!(cc, ["bob@x.example", "eve@x.example"]);
+    assert_eq!(reply.subject, "Re: mañana");
+    assert_eq!(reply.in_reply_to.as_deref(), Some("2@x"));
+    assert_eq!(reply.references, ["0@x", "1@x", "2@x"]);
+    let text = "On Mon, 2 Jun 2025 10:00:00 -0500, Carlos Ñ. wrote:\r\n> ¿Qué tal?\r\n>> hi\r\n";
+    assert_eq!(reply.text, text);
+    let written = reply.write();
+    let mut again = draft();
+    answer(&mut again, &written, &scan(&written), Audience::Sender);
+    assert_eq!(again.subject, "Re: mañana");
+    assert!(again.cc.is_empty() && again.text.contains(">> ¿Qué tal?"));
+
+    let mut onward = Draft { text: "see".to_owned(), ..draft() };
+    forward(&mut onward, message, &scan(message));
+    assert_eq!(onward.subject, "Fwd: mañana");
+    assert!(
+        onward.text.starts_with("see\r\n") && onward.text.contains("From: \"Carlos Ñ.\" <carlos@")
+    );
+    assert!(header_text(first(&onward.write(), "subject").unwrap()).starts_with("Fwd: mañana"));
+}
