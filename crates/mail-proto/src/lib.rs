@@ -12,6 +12,7 @@
 pub mod address;
 pub mod dissect;
 pub mod envelope;
+pub mod fuzzing;
 pub mod imap;
 pub mod mailbox;
 pub mod message;
