@@ -2,4 +2,5 @@
 
 mod corpora;
 mod dovecot;
+mod message_corpus;
 mod tricky_messages;
