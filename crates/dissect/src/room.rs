@@ -43,12 +43,12 @@ impl Room {
         }
     }
 
-    /// The room that a well-known port belongs to: 53 is DNS, 12000 the
-    /// uppercase programs of the course.
+    /// The room that a well-known port belongs to: 53 is DNS, 7700 a
+    /// registry of the lab, 12000 the uppercase programs of the course.
     #[must_use]
     pub const fn of_port(port: u16) -> Self {
         match port {
-            53 | 853 => Self::Dns,
+            53 | 853 | 7700 => Self::Dns,
             25 | 465 | 587 | 110 | 143 | 993 | 995 => Self::Mail,
             80 | 443 | 8000 | 8080 => Self::Http,
             12000 => Self::Sockets,

@@ -12,7 +12,10 @@ use capa7_dissect::{Direction, Dissector, Field, Message};
 mod fields;
 mod meaning;
 mod options;
+mod registry;
 mod summary;
+
+pub use registry::RegistryDissector;
 
 /// Reads the DNS messages of one connection, or of the datagrams between two addresses.
 #[derive(Debug)]

@@ -12,7 +12,9 @@ mod name;
 pub mod present;
 pub mod rdata;
 mod record_type;
+pub mod registry;
 pub mod resolve;
+pub mod update;
 pub mod zone;
 pub mod zone_file;
 

@@ -34,6 +34,7 @@ pub use write::{MESSAGE_OCTETS_MAX, WriteError};
 
 pub(crate) use edns::PAYLOAD_OCTETS;
 pub(crate) use header::{CD_BIT, QR_BIT, RA_BIT, RD_BIT, TC_BIT};
+pub(crate) use parse::lacks_data;
 pub(crate) use reader::Reader;
 
 /// A whole message.

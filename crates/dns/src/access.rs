@@ -81,6 +81,14 @@ impl FromStr for AddressBlock {
     }
 }
 
+impl From<IpAddr> for AddressBlock {
+    /// The block of one address.
+    fn from(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        Self { address, prefix: if address.is_ipv4() { 32 } else { 128 } }
+    }
+}
+
 impl fmt::Display for AddressBlock {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}/{}", self.address, self.prefix)

@@ -10,17 +10,18 @@
 //! answered: every query sees the old zones or the new ones, whole.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use capa7_dissect::Room;
+use capa7_dissect::{Cause, Room};
 use capa7_dns_proto::answer::{AnswerContext, AnswerSettings, Transport, answer};
 use capa7_dns_proto::zone::ZoneSet;
 use capa7_net::{Host, Task, UdpSocket};
 
 use crate::connections::ConnectionLimits;
 use crate::stream;
+use crate::updates::{UpdateConfig, Updates};
 
 /// How an authoritative server listens and names itself.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +33,8 @@ pub struct AuthoritativeConfig {
     pub settings: AnswerSettings,
     /// Bounds on the TCP side.
     pub connections: ConnectionLimits,
+    /// Who may change the zones by message; nobody by default.
+    pub updates: UpdateConfig,
 }
 
 /// A running authoritative server; it stops with this value.
@@ -52,7 +55,9 @@ impl Authoritative {
         config: &AuthoritativeConfig,
     ) -> io::Result<Self> {
         let host = host.in_room(Room::Dns);
+        let updates = Updates::new(&config.updates, &zones);
         let answerer = Answerer::new(Arc::clone(&zones), config.settings.clone());
+        let answerer = answerer.with_updates(updates);
         let mut tasks = Vec::new();
         for at in listen_addresses(&host, &config.listen) {
             let socket = host.bind_udp(at)?;
@@ -80,8 +85,17 @@ impl Authoritative {
 
 /// The listed addresses, or port 53 of every address of the host.
 pub(crate) fn listen_addresses(host: &Host, listed: &[SocketAddr]) -> Vec<SocketAddr> {
+    port_of_each_address(host, listed, DNS_PORT)
+}
+
+/// The listed addresses, or one port of every address of the host.
+pub(crate) fn port_of_each_address(
+    host: &Host,
+    listed: &[SocketAddr],
+    port: u16,
+) -> Vec<SocketAddr> {
     if listed.is_empty() {
-        host.addresses().iter().map(|address| SocketAddr::new(*address, DNS_PORT)).collect()
+        host.addresses().iter().map(|address| SocketAddr::new(*address, port)).collect()
     } else {
         listed.to_vec()
     }
@@ -92,11 +106,14 @@ async fn serve_udp(socket: UdpSocket, mut answerer: Answerer) {
     loop {
         match socket.recv_from().await {
             Ok(query) => {
-                let Some(reply) = answerer.answer(&query.bytes, Transport::Datagram, &mut out)
-                else {
-                    continue;
-                };
-                if let Err(error) = socket.send_to(reply.to_vec(), query.from, query.cause).await {
+                let asker = Asker { client: query.from.ip(), cause: query.cause };
+                let changed = answerer.update(&query.bytes, asker);
+                let reply = changed.or_else(|| {
+                    let reply = answerer.answer(&query.bytes, Transport::Datagram, &mut out);
+                    reply.map(<[u8]>::to_vec)
+                });
+                let Some(reply) = reply else { continue };
+                if let Err(error) = socket.send_to(reply, query.from, query.cause).await {
                     tracing::debug!(%error, client = %query.from, "cannot reply");
                 }
             }
@@ -113,11 +130,28 @@ async fn serve_udp(socket: UdpSocket, mut answerer: Answerer) {
 pub(crate) struct Answerer {
     zones: Arc<ArcSwap<ZoneSet>>,
     context: AnswerContext,
+    updates: Option<Updates>,
+}
+
+/// Who sent a message, and the event that brought it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker {
+    pub(crate) client: IpAddr,
+    pub(crate) cause: Cause,
 }
 
 impl Answerer {
     pub(crate) fn new(zones: Arc<ArcSwap<ZoneSet>>, settings: AnswerSettings) -> Self {
-        Self { zones, context: AnswerContext::new(settings) }
+        Self { zones, context: AnswerContext::new(settings), updates: None }
+    }
+
+    fn with_updates(self, updates: Updates) -> Self {
+        Self { updates: Some(updates), ..self }
+    }
+
+    /// Carries out a message that is an update; the reply.
+    pub(crate) fn update(&self, message: &[u8], asker: Asker) -> Option<Vec<u8>> {
+        self.updates.as_ref()?.reply(message, asker.client, asker.cause)
     }
 
     /// The reply in `out`, or none for what gets no reply.
@@ -133,8 +167,19 @@ impl Answerer {
 
     /// Appends the reply to a message of a stream, its length in front.
     /// `scratch` has room for the largest message.
-    pub(crate) fn answer_framed(&mut self, query: &[u8], scratch: &mut [u8], out: &mut Vec<u8>) {
-        let Some(reply) = self.answer(query, Transport::Stream, scratch) else { return };
+    pub(crate) fn answer_framed(
+        &mut self,
+        query: &[u8],
+        asker: Asker,
+        scratch: &mut [u8],
+        out: &mut Vec<u8>,
+    ) {
+        let changed = self.update(query, asker);
+        let reply = match &changed {
+            Some(reply) => Some(reply.as_slice()),
+            None => self.answer(query, Transport::Stream, scratch),
+        };
+        let Some(reply) = reply else { return };
         if let Ok(length) = u16::try_from(reply.len()) {
             out.extend_from_slice(&length.to_be_bytes());
             out.extend_from_slice(reply);
@@ -145,7 +190,8 @@ impl Answerer {
 impl Clone for Answerer {
     /// The same zones and settings with scratch memory of its own.
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.zones), self.context.settings().clone())
+        let fresh = Self::new(Arc::clone(&self.zones), self.context.settings().clone());
+        Self { updates: self.updates.clone(), ..fresh }
     }
 }
 

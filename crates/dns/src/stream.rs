@@ -3,7 +3,7 @@
 use capa7_net::{Host, TcpListener, TcpStream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::authoritative::{ANSWER_OCTETS_MAX, Answerer};
+use crate::authoritative::{ANSWER_OCTETS_MAX, Answerer, Asker};
 use crate::connections::{ConnectionLimits, Connections};
 use crate::frames::Frames;
 
@@ -50,8 +50,9 @@ async fn one_connection(
         frames.push(buffer.get(..count).unwrap_or_default());
         let cause = stream.read_cause();
         stream.set_write_cause(cause);
+        let asker = Asker { client: stream.peer_addr().ip(), cause };
         while let Some(query) = frames.next() {
-            answerer.answer_framed(query, &mut scratch, &mut out);
+            answerer.answer_framed(query, asker, &mut scratch, &mut out);
             // Replies are written as they grow, so that one read of many small
             // queries cannot make us hold many large replies.
             if out.len() >= WRITE_OCTETS && !write(&host, &mut stream, &mut out, &limits).await {

@@ -140,25 +140,30 @@ impl StubClient {
         rtype: RecordType,
         cause: Cause,
     ) -> Result<StubReply, StubError> {
+        self.exchange(self.message(Question::new(name.clone(), rtype)), cause).await
+    }
+
+    /// Sends a message of any kind, such as an update (RFC 2136), and waits for
+    /// its reply; the identifier is chosen here. By UDP it may be sent again,
+    /// so what must not be done twice is sent by TCP.
+    ///
+    /// # Errors
+    /// As for [`StubClient::query`].
+    pub async fn exchange(&self, message: Message, cause: Cause) -> Result<StubReply, StubError> {
         let begin = self.host.now();
-        let question = Question::new(name.clone(), rtype);
         let mut reply = if self.options.tcp {
-            self.ask_tcp(&question, cause).await?
+            self.ask_tcp(message, cause).await?
         } else {
-            let reply = self.ask_udp(&question, cause).await?;
+            let reply = self.ask_udp(message.clone(), cause).await?;
             // RFC 7766 §5: a truncated reply is asked for again by TCP.
-            if reply.message.header.tc {
-                self.ask_tcp(&question, reply.cause).await?
-            } else {
-                reply
-            }
+            if reply.message.header.tc { self.ask_tcp(message, reply.cause).await? } else { reply }
         };
         reply.took = self.host.now().since(begin);
         Ok(reply)
     }
 
-    fn message(&self, id: u16, question: &Question) -> Message {
-        let mut query = Message::query(id, question.clone());
+    fn message(&self, question: Question) -> Message {
+        let mut query = Message::query(0, question);
         query.header.rd = self.options.recursion_desired;
         let StubOptions { payload_octets, dnssec, nsid, .. } = self.options;
         if payload_octets > 0 || dnssec || nsid {
@@ -174,13 +179,13 @@ impl StubClient {
         query
     }
 
-    async fn ask_udp(&self, question: &Question, cause: Cause) -> Result<StubReply, StubError> {
+    async fn ask_udp(&self, mut query: Message, cause: Cause) -> Result<StubReply, StubError> {
         let server = self.server;
         let network = |error| StubError::Network { server, error };
         let mut rng = self.host.rng();
         for _ in 0..self.options.tries.max(1) {
             // A fresh id and source port for each datagram (RFC 5452 §9.2).
-            let query = self.message(rng.random(), question);
+            query.header.id = rng.random();
             let octets = query.write().map_err(|error| network(io::Error::other(error)))?;
             let socket = self.host.bind_udp(any_of(server)).map_err(network)?;
             socket.send_to(octets, server, cause).await.map_err(network)?;
@@ -210,23 +215,19 @@ impl StubClient {
         Err(StubError::NoAnswer { server, tries: tries.max(1), patience })
     }
 
-    async fn ask_tcp(&self, question: &Question, cause: Cause) -> Result<StubReply, StubError> {
+    async fn ask_tcp(&self, query: Message, cause: Cause) -> Result<StubReply, StubError> {
         let server = self.server;
         let patience = self.options.patience * self.options.tries.max(1);
-        match self.host.timeout(patience, self.exchange_tcp(question, cause)).await {
+        match self.host.timeout(patience, self.exchange_tcp(query, cause)).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => Err(StubError::NoAnswer { server, tries: 1, patience }),
         }
     }
 
-    async fn exchange_tcp(
-        &self,
-        question: &Question,
-        cause: Cause,
-    ) -> Result<StubReply, StubError> {
+    async fn exchange_tcp(&self, mut query: Message, cause: Cause) -> Result<StubReply, StubError> {
         let server = self.server;
         let network = |error| StubError::Network { server, error };
-        let query = self.message(self.host.rng().random(), question);
+        query.header.id = self.host.rng().random();
         let octets = query.write().map_err(|error| network(io::Error::other(error)))?;
         let framed = frame(&octets).ok_or_else(|| network(io::ErrorKind::InvalidInput.into()))?;
         let mut stream = self.host.connect_tcp(server, cause).await.map_err(network)?;

@@ -15,6 +15,7 @@ mod breakage;
 mod load;
 mod outcome;
 mod program;
+mod registries;
 mod send;
 mod served;
 mod services;
@@ -22,7 +23,7 @@ mod uppercase;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use capa7_dissect::{Cause, Causes};
 use capa7_dns_proto::{Name, RecordType};
@@ -47,7 +48,7 @@ struct Shared {
     network: Network,
     world: World,
     hosts: HostTable,
-    zones: Mutex<served::ServedZones>,
+    zones: Arc<Mutex<served::ServedZones>>,
     resolvers: BTreeMap<String, Resolver>,
     uppercase: uppercase::UppercaseServers,
     /// Servers run as long as they are held.
@@ -103,15 +104,15 @@ impl Lab {
             });
             hosts.push(added.map_err(|error| LabError::Bad(error.to_string()))?);
         }
-        let mut zones = served::ServedZones::new(world)?;
-        let (servers, resolvers) = services::start(world, &hosts, &mut zones)?;
+        let zones = Arc::new(Mutex::new(served::ServedZones::new(world)?));
+        let (servers, resolvers) = services::start(world, &hosts, &zones)?;
         let uppercase = uppercase::UppercaseServers::default();
         uppercase.start_all(&world.hosts.iter().zip(&hosts).collect::<Vec<_>>())?;
         let shared = Shared {
             network: network.clone(),
             world: world.clone(),
             hosts: HostTable::of(world),
-            zones: Mutex::new(zones),
+            zones,
             resolvers,
             uppercase,
             _servers: servers,
@@ -170,7 +171,7 @@ impl Lab {
     }
 
     fn zones(&self) -> MutexGuard<'_, served::ServedZones> {
-        self.shared.zones.lock().unwrap_or_else(PoisonError::into_inner)
+        served::lock(&self.shared.zones)
     }
 
     /// The machine that a word means, with its description.

@@ -19,6 +19,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use capa7_dns_proto::answer::AddressOrder;
+use capa7_dns_proto::{Name, RecordType};
 use capa7_mail_proto::address::Address;
 use capa7_net::UnixTime;
 use capa7_net::link::LinkConfig;
@@ -100,6 +101,10 @@ pub struct Services {
     pub resolver: Option<ResolverService>,
     /// Uppercase servers.
     pub sockets: Vec<SocketService>,
+    /// The zone whose names it sells as a registry.
+    pub registry: Option<String>,
+    /// Whether it is a registrar.
+    pub registrar: bool,
     /// Its mail server.
     pub mail: Option<MailService>,
     /// Its webmail site.
@@ -220,6 +225,31 @@ impl World {
     pub fn resolver_of(&self, host: &WorldHost) -> Option<&WorldHost> {
         let site = self.site(host.site.as_deref()?)?;
         self.host(site.resolver.as_deref()?)
+    }
+
+    /// The registry that sells the names of a zone (course D14).
+    #[must_use]
+    pub fn registry_of(&self, zone: &Name) -> Option<&WorldHost> {
+        let sells = |sold: &String| Name::parse(sold).is_ok_and(|sold| sold == *zone);
+        self.hosts.iter().find(|host| host.services.registry.as_ref().is_some_and(sells))
+    }
+
+    /// The servers of a zone, its primary first: the one that its SOA record
+    /// names (RFC 1035 §3.3.13).
+    #[must_use]
+    pub fn servers_of(&self, zone: &Name) -> Vec<&WorldHost> {
+        let serves = |host: &&WorldHost| {
+            host.services.zones.iter().any(|known| Name::parse(known).is_ok_and(|z| z == *zone))
+        };
+        let known = self.zones.iter().find(|known| known.origin == *zone);
+        let primary = known.and_then(|known| {
+            let mut records = known.records.records();
+            let soa = records.find(|record| record.record_type == RecordType::SOA)?;
+            Name::from_wire_prefix(soa.data).ok()
+        });
+        let mut servers: Vec<&WorldHost> = self.hosts.iter().filter(serves).collect();
+        servers.sort_by_key(|host| Name::parse(&host.public_name).ok() != primary);
+        servers
     }
 
     /// The host that a person or a scenario means: by its name, by the name

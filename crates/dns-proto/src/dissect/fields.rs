@@ -7,14 +7,15 @@ use capa7_dissect::Field;
 
 use crate::dissect::options::{opt_fields, service_parameters};
 use crate::message::layout::{PartKind, layout};
-use crate::message::{HEADER_OCTETS, Header, ParseError, Rdata, Reader, Section};
+use crate::message::{HEADER_OCTETS, Header, ParseError, Rdata, Reader, Section, lacks_data};
 use crate::rdata::RdataText;
 use crate::{Opcode, Rcode, RecordClass, RecordType};
 
 /// The fields in wire order, and what is wrong when they could not all be read; what follows
 /// the last readable field is then the field `unread`.
 pub(super) fn fields(octets: &[u8]) -> (Vec<Field>, Option<String>) {
-    let mut walk = Walk { octets, reader: Reader::new(octets), fields: Vec::new() };
+    let mut walk =
+        Walk { octets, reader: Reader::new(octets), fields: Vec::new(), opcode: Opcode::QUERY };
     let outcome = walk.message();
     let Walk { reader, mut fields, .. } = walk;
     let read = fields.last().map_or(0, |field| field.bytes.end);
@@ -35,6 +36,7 @@ struct Walk<'m> {
     octets: &'m [u8],
     reader: Reader<'m>,
     fields: Vec<Field>,
+    opcode: Opcode,
 }
 
 impl Walk<'_> {
@@ -70,6 +72,7 @@ impl Walk<'_> {
         let mut head = [0; HEADER_OCTETS];
         head[..4].copy_from_slice(self.octets.get(..4).unwrap_or(&[0; 4]));
         let header = Header::parse(&head)?;
+        self.opcode = header.opcode;
         self.fields.push(flags(&header));
         let mut counts = [0; 4];
         let names = ["qdcount", "ancount", "nscount", "arcount"];
@@ -136,6 +139,8 @@ impl Walk<'_> {
         let (value, source, parts) = if rtype == RecordType::OPT {
             let options = super::options::options(self.octets, data..end)?;
             (format!("EDNS, {} options", options.len()), "RFC 6891 §6.1", options)
+        } else if length == 0 && lacks_data(self.opcode, RecordClass(class)) {
+            (String::new(), "RFC 2136 §2.5", Vec::new())
         } else {
             self.data(rtype, data..end)?
         };

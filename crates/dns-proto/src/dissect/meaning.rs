@@ -36,6 +36,9 @@ pub(super) fn meaning(message: &Message) -> Vec<(&'static str, String)> {
     let Some(question) = message.questions.first() else {
         return both!("It asks nothing.", "No pregunta nada.").pairs();
     };
+    if message.header.opcode == Opcode::UPDATE {
+        return update(message, question).pairs();
+    }
     if message.header.opcode != Opcode::QUERY {
         let (opcode, name) = (message.header.opcode, plain(&question.name));
         return both!(
@@ -50,6 +53,25 @@ pub(super) fn meaning(message: &Message) -> Vec<(&'static str, String)> {
         query(message, question)
     };
     said.pairs()
+}
+
+/// An update of a zone, or its reply (RFC 2136).
+fn update(message: &Message, zone: &Question) -> Both {
+    let (zone, rcode) = (plain(&zone.name), message.header.rcode);
+    if message.header.qr && rcode == Rcode::NOERROR {
+        return both!("The zone {zone} is changed.", "La zona {zone} queda cambiada.");
+    }
+    if message.header.qr {
+        return both!(
+            "The zone {zone} stays as it is: {rcode}.",
+            "La zona {zone} queda como está: {rcode}.",
+        );
+    }
+    let (required, changes) = (message.answers.len(), message.authorities.len());
+    both!(
+        "Change the zone {zone}: {changes} records, if {required} conditions hold.",
+        "Cambie la zona {zone}: {changes} registros, si se cumplen {required} condiciones.",
+    )
 }
 
 /// What a message says that cannot be read.

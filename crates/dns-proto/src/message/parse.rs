@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::message::{Edns, Header, Message, Question, Rdata, Reader, Record, Section};
-use crate::{Name, NameError, RecordClass, RecordType};
+use crate::{Name, NameError, Opcode, RecordClass, RecordType};
 
 /// Which rule of the format a message breaks, and at which octet. All are the sender's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -101,7 +101,12 @@ impl Message {
         let offset = reader.at();
         let head = RecordHead::read(reader, section.name())?;
         if head.rtype != RecordType::OPT {
-            let rdata = Rdata::read(head.rtype, reader, head.end)?;
+            let left_out = lacks_data(self.header.opcode, RecordClass(head.class));
+            let rdata = if left_out && head.end == reader.at() {
+                Rdata::from_wire(&[])
+            } else {
+                Rdata::read(head.rtype, reader, head.end)?
+            };
             let RecordHead { name, rtype, class, .. } = head;
             // RFC 2181 §8: a TTL with the top bit set counts as zero.
             let ttl = if head.ttl > TTL_MAX { 0 } else { head.ttl };
@@ -117,6 +122,12 @@ impl Message {
         self.edns = Some(edns);
         Ok(())
     }
+}
+
+/// Whether a record may come without data: those of an update that speak of whole sets
+/// (RFC 2136 §2.4, §2.5).
+pub(crate) fn lacks_data(opcode: Opcode, class: RecordClass) -> bool {
+    opcode == Opcode::UPDATE && matches!(class, RecordClass::ANY | RecordClass::NONE)
 }
 
 impl Question {

@@ -89,6 +89,21 @@ impl Rdata {
         Ok(Self(octets.into()))
     }
 
+    /// The octets with every name in lower case, by which data are compared; data that are not
+    /// of the type's form stay as they are.
+    pub(crate) fn with_names_in_lower_case(&self, rtype: RecordType) -> Vec<u8> {
+        let mut reader = Reader::new(&self.0);
+        let mut octets = Vec::with_capacity(self.0.len());
+        for part in layout(rtype) {
+            let Ok(piece) = reader.piece(part.kind, self.0.len()) else { return self.0.to_vec() };
+            match piece.name {
+                Some(name) => octets.extend_from_slice(name.to_lowercase().as_wire()),
+                None => octets.extend_from_slice(reader.between(piece.bytes)),
+            }
+        }
+        octets
+    }
+
     /// The octets.
     pub fn as_wire(&self) -> &[u8] {
         &self.0

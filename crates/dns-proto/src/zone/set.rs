@@ -53,6 +53,17 @@ impl ZoneSet {
         Self { zones: vec![zone], index, depths: 1 << search.labels() }
     }
 
+    /// The same set with a zone in the place of the one with its name, if there is one.
+    #[must_use]
+    pub fn with_replaced(&self, zone: &Arc<Zone>) -> Self {
+        let mut set = self.clone();
+        let apex = zone.apex();
+        if let Some(place) = set.zones.iter_mut().find(|known| known.apex() == apex) {
+            *place = Arc::clone(zone);
+        }
+        set
+    }
+
     /// The zones in the order in which they were given.
     pub fn zones(&self) -> &[Arc<Zone>] {
         &self.zones

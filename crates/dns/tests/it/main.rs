@@ -7,4 +7,5 @@ mod limits;
 mod recursive;
 mod reference_over_udp;
 mod stub;
+mod updates;
 mod world;

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use capa7_dissect::{Cause, Room};
 use capa7_dns::{StubClient, StubError, StubOptions, StubReply};
 use capa7_dns_proto::{Name, RecordType};
-use capa7_net::{Host, Note};
+use capa7_net::Host;
 
-use super::{ActionResult, Lab, LabError, Outcome};
-use crate::scenario::{Action, Flush, Query, RecordChange, Register};
+use super::{ActionResult, Lab, LabError, Outcome, registries};
+use crate::scenario::{Action, Flush, Query, RecordChange};
 use crate::text::Bilingual;
 use crate::world::{WorldHost, ZoneEdit};
 
@@ -28,7 +28,7 @@ impl Lab {
             Action::Stop(program) => self.stop_program(program)?,
             Action::Flush(flush) => self.flush(flush).await?,
             Action::Record(change) => self.change_records(change)?,
-            Action::Register(register) => self.register(register)?,
+            Action::Register(register) => self.register(register).await?,
             Action::Kill(host) => self.set_down(host.get_ref(), true)?,
             Action::Revive(host) => self.set_down(host.get_ref(), false)?,
             Action::Link(change) => self.change_link(change)?,
@@ -157,38 +157,13 @@ impl Lab {
         self.edit_zone(&origin, &edit, text)
     }
 
-    /// The registry enters the domain's servers in the zone above it, with
-    /// addresses where the servers lie inside it (course D9).
-    fn register(&self, register: &Register) -> Result<(Cause, Outcome), LabError> {
-        let domain = origin(register.domain.get_ref())?;
-        let parent = domain.parent().ok_or_else(|| LabError::Bad("the root is taken".into()))?;
-        let mut lines = String::new();
-        for (server, address) in &register.servers {
-            let server = origin(server)?;
-            lines.push_str(&format!("{domain} {REGISTERED_TTL} NS {server}\n"));
-            if let (Some(IpAddr::V4(address)), true) = (address, server.is_subdomain_of(&parent)) {
-                let address = self.world().moved(IpAddr::V4(*address));
-                lines.push_str(&format!("{server} {REGISTERED_TTL} A {address}\n"));
-            }
-        }
-        let edit = ZoneEdit { remove: None, add: Some(lines) };
-        let text = Bilingual::new(
-            format!("{domain} is registered in {parent}"),
-            format!("se registra {domain} en {parent}"),
-        );
-        self.edit_zone(&parent, &edit, text)
-    }
-
     fn edit_zone(
         &self,
         origin: &Name,
         edit: &ZoneEdit,
         text: Bilingual,
     ) -> Result<(Cause, Outcome), LabError> {
-        let serves = |host: &&WorldHost| {
-            host.services.zones.iter().any(|zone| Name::parse(zone).is_ok_and(|z| z == *origin))
-        };
-        let servers: Vec<&WorldHost> = self.world().hosts.iter().filter(serves).collect();
+        let servers = self.world().servers_of(origin);
         let server = servers.first().ok_or_else(|| LabError::NoZone(origin.to_string()))?;
         let (_, host) = self.host(&server.name)?;
         let event = self.note_action(&host, text);
@@ -196,13 +171,8 @@ impl Lab {
             Ok(()) => Outcome::Done,
             Err(error) => return Ok((event, Outcome::failed(error))),
         };
-        // Each server that holds the zone has to be given the change (course D14).
         for server in servers {
-            let note =
-                Note::new(Room::Dns, "zone_changed", format!("the zone {origin} has changed"))
-                    .with("zone", origin.to_string())
-                    .because(event);
-            self.host(&server.name)?.1.in_room(Room::Dns).note(note);
+            registries::note_change(&self.host(&server.name)?.1, origin, event);
         }
         Ok((event, outcome))
     }
@@ -226,9 +196,6 @@ pub(super) fn called(host: &WorldHost) -> &str {
     host.person.as_deref().unwrap_or(&host.name)
 }
 
-fn origin(text: &str) -> Result<Name, LabError> {
+pub(super) fn origin(text: &str) -> Result<Name, LabError> {
     Name::parse(text).map_err(|error| LabError::Bad(format!("`{text}` is not a name: {error}")))
 }
-
-/// What registries give: two days.
-const REGISTERED_TTL: u32 = 172_800;

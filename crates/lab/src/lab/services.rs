@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 
 use capa7_dns::{
-    AddressBlock, Authoritative, AuthoritativeConfig, RecursiveConfig, RecursiveServer,
+    AddressBlock, Authoritative, AuthoritativeConfig, RecursiveConfig, RecursiveServer, Registry,
 };
 use capa7_dns_proto::answer::AnswerSettings;
 use capa7_dns_proto::cache::{CacheEntry, CacheState};
@@ -14,8 +15,8 @@ use capa7_dns_proto::resolve::{Minimisation, ResolverConfig};
 use capa7_dns_proto::{Name, RecordType};
 use capa7_net::Host;
 
-use super::served::ServedZones;
-use super::{LabError, RecordShown};
+use super::served::{ServedZones, lock};
+use super::{LabError, RecordShown, registries};
 use crate::world::{ResolverPreset, ResolverService, World, WorldHost};
 
 /// A local name server of the lab.
@@ -25,13 +26,14 @@ pub type Resolver = RecursiveServer;
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     authoritative: Vec<Authoritative>,
+    registries: Vec<Registry>,
 }
 
 /// Starts the services of every host.
 pub(super) fn start(
     world: &World,
     hosts: &[Host],
-    zones: &mut ServedZones,
+    zones: &Arc<Mutex<ServedZones>>,
 ) -> Result<(Servers, BTreeMap<String, Resolver>), LabError> {
     let mut servers = Servers::default();
     let mut resolvers = BTreeMap::new();
@@ -52,8 +54,10 @@ pub(super) fn start(
                 address_order: described.services.address_order,
                 ..AnswerSettings::default()
             };
-            let config = AuthoritativeConfig { settings, ..AuthoritativeConfig::default() };
-            let set = zones.set(&described.services.zones)?;
+            let updates = registries::updates(world, hosts, &described.services.zones, zones);
+            let config =
+                AuthoritativeConfig { settings, updates, ..AuthoritativeConfig::default() };
+            let set = lock(zones).set(&described.services.zones)?;
             let server = Authoritative::start(host, set, &config);
             servers.authoritative.push(server.map_err(|e| failed("the name server", e))?);
         }
@@ -62,6 +66,11 @@ pub(super) fn start(
             let server = RecursiveServer::start(host, config, None);
             let server = server.map_err(|e| failed("the local name server", e))?;
             resolvers.insert(described.name.clone(), server);
+        }
+        if let Some(zone) = &described.services.registry {
+            let config = registries::config(world, zone, &lock(zones))?;
+            let registry = Registry::start(host, config);
+            servers.registries.push(registry.map_err(|e| failed("the registry", e))?);
         }
     }
     Ok((servers, resolvers))

@@ -1,3 +1,5 @@
+use capa7_dns::StubClient;
+use capa7_dns_proto::Rcode;
 use capa7_net::VirtualNetwork;
 
 use super::*;
@@ -105,6 +107,92 @@ fn a_registered_name_is_delegated() {
         assert_eq!(authority[0].data, "dns1.maccshine.com.");
         assert_eq!(additional[0].data, "212.212.212.1");
     }
+}
+
+#[test]
+fn a_registration_is_one_tree_from_registrar_to_every_server_within_a_second() {
+    // course D9, D14; RFC 2136
+    let world = internet();
+    let network = VirtualNetwork::new(network_config(&world, 1, 1 << 20));
+    let lab = Lab::start(network.network(), &world).unwrap();
+    let action: Action = toml::from_str(
+        r#"register = { domain = "maccshine.com",
+            servers = { "dns1.maccshine.com" = "212.212.212.1", "ns1.hosting.net" = "" } }"#,
+    )
+    .unwrap();
+    let result = network.run(async { lab.act(&action).await.unwrap() }).unwrap();
+    assert!(matches!(result.outcome, Outcome::Done), "{:?}", result.outcome);
+    assert!(result.took() < std::time::Duration::from_secs(1), "{:?}", result.took());
+    let views = crate::story::tell_all(&network.network().capture().since(Cause::NONE, 10_000));
+    let root_of = |id: u64| {
+        let mut at = id;
+        while let Some(view) = views.iter().find(|view| view.id == at && view.cause != 0) {
+            at = view.cause;
+        }
+        at
+    };
+    let updates: Vec<_> =
+        views.iter().filter(|view| view.fields.first("opcode") == Some("UPDATE")).collect();
+    assert_eq!(updates.len(), 2, "an update and its reply");
+    let changed: Vec<_> =
+        views.iter().filter(|view| view.kind.as_deref() == Some("zone_changed")).collect();
+    assert_eq!(changed.len(), 2, "both servers of com");
+    let entered = views.iter().filter(|view| view.kind.as_deref() == Some("registered"));
+    for view in updates.into_iter().chain(changed).chain(entered) {
+        assert_eq!(root_of(view.id), result.event.0, "{}", view.summary);
+    }
+    network.shutdown();
+}
+
+#[test]
+fn a_registry_refuses_what_its_rules_forbid_and_strangers_change_nothing() {
+    // course D14: a registry writes its zone, nobody else does.
+    let outcomes = outcomes(
+        r#"act = [
+            { register = { domain = "amazon.com",
+              servers = { "ns1.amazon.com" = "6.6.6.6" } } },
+            { register = { domain = "new.com", servers = { "ns1.amazon.com" = "6.6.6.6" } } },
+        ]"#,
+    );
+    assert!(
+        matches!(&outcomes[0], Outcome::Failed { reason } if reason.contains("registered already")),
+        "{outcomes:?}"
+    );
+    assert!(
+        matches!(&outcomes[1], Outcome::Failed { reason } if reason.contains("without an address")),
+        "{outcomes:?}"
+    );
+}
+
+#[test]
+fn only_the_registry_of_a_zone_updates_it() {
+    // RFC 2136 §3.3
+    use capa7_dns_proto::update::Update;
+    let world = internet();
+    let network = VirtualNetwork::new(network_config(&world, 1, 1 << 20));
+    let lab = Lab::start(network.network(), &world).unwrap();
+    let rcode = |from: &'static str, zone: &'static str| {
+        let lab = lab.clone();
+        async move {
+            let host = lab.network().host(from).unwrap();
+            let stub = StubClient::new(host, "192.5.6.30:53".parse().unwrap());
+            let zone = Name::parse(zone).unwrap();
+            let update =
+                Update::of(&zone).with_deleted_set(&zone.child(b"x").unwrap(), RecordType::A);
+            let reply = stub.exchange(update.into_message(), Cause::NONE).await.unwrap();
+            reply.message.header.rcode
+        }
+    };
+    let registry = "registry.gtld-servers.net";
+    let seen = network.run(async {
+        [
+            rcode(registry, "com").await,
+            rcode(registry, "net").await,
+            rcode("carlos.urosario.edu.co", "com").await,
+        ]
+    });
+    assert_eq!(seen.unwrap(), [Rcode::NOERROR, Rcode::REFUSED, Rcode::REFUSED]);
+    network.shutdown();
 }
 
 #[test]

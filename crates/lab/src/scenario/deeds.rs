@@ -163,8 +163,30 @@ pub struct RecordChange {
 pub struct Register {
     /// The domain.
     pub domain: Spanned<String>,
-    /// Its name servers: `dns1.maccshine.com` = `212.212.212.1`.
+    /// Its name servers: `dns1.maccshine.com` = `212.212.212.1`; empty for a
+    /// server that lies outside the domain.
+    #[serde(deserialize_with = "addresses_or_nothing")]
     pub servers: indexmap::IndexMap<String, Option<IpAddr>>,
+    /// For whom; the first part of the name, if nobody is named.
+    pub registrant: Option<String>,
+    /// For how many years; one, if nothing is said.
+    pub years: Option<u32>,
+    /// Through which registrar; the first of the world, if none is named.
+    pub registrar: Option<Spanned<String>>,
+}
+
+fn addresses_or_nothing<'de, D: serde::Deserializer<'de>>(
+    reader: D,
+) -> Result<indexmap::IndexMap<String, Option<IpAddr>>, D::Error> {
+    let texts = indexmap::IndexMap::<String, String>::deserialize(reader)?;
+    let address = |(server, text): (String, String)| match text.as_str() {
+        "" => Ok((server, None)),
+        text => match text.parse() {
+            Ok(address) => Ok((server, Some(address))),
+            Err(_) => Err(serde::de::Error::custom(format!("`{text}` is no address"))),
+        },
+    };
+    texts.into_iter().map(address).collect()
 }
 
 /// An access link changes.

@@ -228,11 +228,19 @@ impl Names<'_> {
                 self.name(&register.domain)?;
                 let parent = Name::parse(register.domain.get_ref()).ok();
                 let parent = parent.and_then(|name| name.parent());
-                if parent.is_some_and(|parent| self.world.zone(&parent).is_some()) {
-                    return Ok(());
+                if parent.is_none_or(|parent| self.world.registry_of(&parent).is_none()) {
+                    let problem = "no registry of this world sells names there: give a host \
+                                   `serves = { registry = { zone = \"…\" } }`";
+                    return Err(self.place.error(&register.domain.span(), problem));
                 }
-                let problem = "no registry of this world holds the domain above it";
-                Err(self.place.error(&register.domain.span(), problem))
+                if let Some(word) = &register.registrar {
+                    self.host(word)?;
+                }
+                if self.world.registrar(register).is_none() {
+                    let problem = "no registrar: give a host `serves = { registrar = true }`";
+                    return Err(self.place.error(&register.domain.span(), problem));
+                }
+                Ok(())
             }
             Action::Kill(host) | Action::Revive(host) => self.host(host),
             Action::Link(change) => self.host(&change.host),

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use capa7_dissect::{Direction, Dissector, Field, Message, Room};
-use capa7_dns_proto::dissect::DnsDissector;
+use capa7_dns_proto::dissect::{DnsDissector, RegistryDissector};
+use capa7_dns_proto::registry::REGISTRY_PORT;
 use capa7_http_proto::dissect::HttpDissector;
 use capa7_mail_proto::dissect::mail_dissector;
 use capa7_net::capture::{ConnectionChange, Event, Fate, Layer, Packet, What};
@@ -323,6 +324,7 @@ fn stream_dissector(packet: &Packet, direction: Direction) -> Box<dyn Dissector>
     match room_of(packet.room, packet.from, packet.to) {
         // A room of several protocols: the port tells which.
         Room::Mail => mail_dissector(server).unwrap_or_else(|| Box::new(Opaque)),
+        Room::Dns if server == REGISTRY_PORT => Box::new(RegistryDissector),
         Room::Dns => Box::new(DnsDissector::stream()),
         Room::Http => Box::new(HttpDissector::new()),
         Room::Sockets => Box::new(Uppercase),

@@ -241,6 +241,8 @@ fn services(place: &Place<'_>, file: &HostFile) -> Result<Services, SourceError>
         },
         resolver: serves.resolver.as_ref().map(resolver),
         sockets: serves.sockets.clone(),
+        registry: serves.registry.as_ref().map(|registry| registry.zone.get_ref().clone()),
+        registrar: serves.registrar,
         mail: serves.mail.as_ref().map(|service| mail::service(place, service)).transpose()?,
         webmail: serves
             .webmail
@@ -267,6 +269,14 @@ fn check_references(world: &World, place: &Place<'_>, parts: &Parts) -> Result<(
                 .map_err(|error| place.of(zone, format!("not a zone's name: {error}")))?;
             if !world.zones.iter().any(|known| known.origin == origin) {
                 return Err(place.of(zone, no_such("zone", zone.get_ref())));
+            }
+        }
+        if let Some(registry) = &file.serves.registry {
+            let zone = registry.zone.get_ref();
+            let is_served = Name::parse(zone).is_ok_and(|zone| !world.servers_of(&zone).is_empty());
+            if !is_served {
+                let problem = format!("{}: no host serves it", no_such("zone", zone));
+                return Err(place.of(&registry.zone, problem));
             }
         }
         for server in file.serves.resolver.iter().flat_map(|resolver| &resolver.begins_at) {

@@ -170,6 +170,10 @@ pub(crate) struct ServesFile {
     pub(crate) rotate: Option<bool>,
     pub(crate) resolver: Option<ResolverFile>,
     pub(crate) sockets: Vec<SocketService>,
+    /// The registry of a top-level domain (course D14).
+    pub(crate) registry: Option<RegistryFile>,
+    /// Whether it places people's orders with registries (course D9).
+    pub(crate) registrar: bool,
     pub(crate) mail: Option<MailFile>,
     pub(crate) webmail: Option<WebmailFile>,
 }
@@ -213,6 +217,14 @@ pub enum MailExtension {
 pub(crate) struct WebmailFile {
     /// The host whose mailboxes it shows and that it sends through.
     pub(crate) mail: Spanned<String>,
+}
+
+/// A registry.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RegistryFile {
+    /// The zone whose names it sells.
+    pub(crate) zone: Spanned<String>,
 }
 
 /// The uppercase servers of the course (K1, K2).
