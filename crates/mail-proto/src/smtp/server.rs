@@ -179,6 +179,9 @@ impl Session {
                 State::Commands(begun) if self.is_stopping => {
                     Next::Wait(self.end(&Refusal::Stopping, State::Commands(begun)))
                 }
+                State::LogIn(login) if self.is_stopping && login.waits_for_line() => {
+                    Next::Wait(self.end(&Refusal::Stopping, State::LogIn(login)))
+                }
                 State::Commands(begun) => self.on_command(begun),
                 State::Data(data) => self.on_data(data),
                 State::Chunk(chunk) => self.on_chunk(chunk),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use capa7_mail_proto::envelope::Envelope;
+use capa7_mail_proto::message::downgrade::downgrade_to_7bit;
 use capa7_mail_proto::sasl::NONCE_BYTES;
 use capa7_mail_proto::smtp::client::{
     Client, ClientConfig, Credentials, Extensions, Failure, Input, Output, RecipientOutcome,
@@ -212,8 +213,9 @@ impl Connection {
                     Output::StartTls => self.start_tls().await?,
                     Output::Ready => return Ok(Reached::Ready),
                     Output::Downgrade(message) => {
-                        let seven = super::seven_bit(&message);
-                        self.client.handle(Input::Downgraded(seven));
+                        let work = move || Bytes::from(downgrade_to_7bit(&message).into_owned());
+                        let seven = self.host.blocking(work).await;
+                        self.client.handle(Input::Downgraded(Some(seven)));
                     }
                     Output::Sent(outcomes) => return Ok(Reached::Sent(outcomes)),
                     Output::Failed(failure) => return Err(failure.into()),

@@ -24,6 +24,12 @@ enum WaitsFor {
     Scram,
 }
 
+impl LogIn {
+    pub(super) fn waits_for_line(&self) -> bool {
+        self.waits_for == WaitsFor::Line
+    }
+}
+
 impl Session {
     /// Whether a mechanism can be used at this point (RFC 4954 §4).
     pub(super) fn offers_mechanism(&self, mechanism: Mechanism) -> bool {

@@ -2,8 +2,12 @@
 
 use std::net::IpAddr;
 
+use capa7_mail::queue::{Queue, QueueConfig, Selection};
 use capa7_mail::smtp::connection::{ClientSettings, Connection, ConnectionError, TlsUse};
+use capa7_mail::store::{Store, StoreOptions};
+use capa7_mail::{spool, store};
 use capa7_mail_proto::smtp::client::{Credentials, Outcome};
+use capa7_mail_proto::smtp::server::Offers;
 use capa7_net::{Cause, HostConfig, LinkConfig, NetworkConfig, VirtualNetwork};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -175,6 +179,71 @@ fn a_bare_line_feed_is_answered_before_the_connection_closes() {
         let mut heard = String::new();
         stream.read_to_string(&mut heard).await.unwrap();
         assert!(heard.contains("500 5.5.2 a bare LF: lines end in CR LF"), "{heard}");
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_server_of_7_bits_gets_the_message_in_7_bits() {
+    // Course M7; RFC 6152 §3.
+    let (net, server, client) = two(0.0);
+    let session = SessionConfig { offers: Offers::NONE, ..SessionConfig::new("old", Role::Mx) };
+    let (sender, mut taken) = mpsc::channel(1);
+    let listener = server.listen_tcp(at(25)).unwrap();
+    let config = SmtpServerConfig::new(session);
+    let destination = Destination::Channel(sender);
+    let _server = SmtpServer::start(&server, listener, config, users(), destination);
+    net.run(async move {
+        let mut connection =
+            Connection::open(&client, at(25), settings(), Cause::NONE).await.unwrap();
+        let text = "From: a@x.example\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; \
+            charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nmañana\r\n";
+        let to = envelope("carlos@x.example");
+        let outcomes = connection.send(&to, Bytes::from(text), Cause::NONE).await.unwrap();
+        assert!(matches!(outcomes[0].outcome, Outcome::Delivered(_)), "{outcomes:?}");
+        let message = String::from_utf8(taken.recv().await.unwrap().message.to_vec()).unwrap();
+        assert!(message.is_ascii() && message.contains("bWHDsWFuYQ0K"), "{message}");
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_was_answered_250_is_in_the_queue() {
+    // RFC 5321 §4.2.5; nobody answers the resolver's port, so it stays there.
+    let folder = tempfile::tempdir().unwrap();
+    let (net, server, client) = two(0.0);
+    let root = folder.path().to_owned();
+    net.run(async move {
+        let options = StoreOptions { sync: store::Sync::Off, ..StoreOptions::default() };
+        let store = Store::open(&server, &root.join("store"), options).unwrap();
+        let mut config = QueueConfig::new(root.join("queue"), "mx.x.example", at(53));
+        config.sync = spool::Sync::Off;
+        let queue = Queue::begin(&server, config, users(), store).await.unwrap();
+        let session = SessionConfig {
+            auth: AuthPolicy::InClear,
+            ..SessionConfig::new("mx.x.example", Role::Submission)
+        };
+        let listener = server.listen_tcp(at(587)).unwrap();
+        let destination = Destination::Queue(queue.clone());
+        let config = SmtpServerConfig::new(session);
+        let smtp = SmtpServer::start(&server, listener, config, users(), destination);
+        let credentials = Credentials {
+            user: "andrea@x.example".to_owned(),
+            password: "andrea".to_owned(),
+            in_clear: true,
+        };
+        let settings = ClientSettings { credentials: Some(credentials), ..settings() };
+        let mut connection =
+            Connection::open(&client, at(587), settings, Cause::NONE).await.unwrap();
+        let to = envelope("z@y.example");
+        let outcomes = connection.send(&to, message("hi"), Cause::NONE).await.unwrap();
+        let Outcome::Delivered(reply) = &outcomes[0].outcome else { panic!("{outcomes:?}") };
+        let listed = queue.list(Selection::All, 0, 10).await.unwrap();
+        assert_eq!(listed.len(), 1);
+        assert_eq!(reply.text(), format!("kept as {}", listed[0].id));
+        assert_eq!(listed[0].recipient.to_string(), "z@y.example");
+        smtp.stop().await;
+        queue.stop().await;
     })
     .unwrap();
 }
