@@ -11,6 +11,9 @@
 pub mod command;
 pub mod date;
 pub mod fetch;
+pub mod frame;
+pub mod fuzzing;
+pub mod names;
 pub mod response;
 pub mod search;
 pub mod sequence;

@@ -6,6 +6,15 @@ use crate::imap::search::SearchCommand;
 use crate::imap::sequence::MessageSet;
 use crate::mailbox::{Flag, MailboxName, ModSeq, SpecialUse};
 
+mod fetch;
+mod lexer;
+mod list;
+mod parse;
+mod search;
+
+pub use lexer::SyntaxError;
+pub use parse::{CommandError, Parsed};
+
 /// A command without its tag. `APPEND` is not here: its messages do not wait
 /// for the command's end, see [`AppendPart`].
 #[derive(Clone, Debug, PartialEq, Eq)]

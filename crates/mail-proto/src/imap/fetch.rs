@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::imap::store::Octets;
 use crate::mailbox::ModSeq;
 
 /// What a `FETCH` asks for.
@@ -119,10 +120,22 @@ impl FetchItemName {
         }
     }
 
-    /// Whether the message itself is needed for it.
+    /// What of the message is needed for it.
     #[must_use]
-    pub const fn needs_text(&self) -> bool {
-        !matches!(self, Self::Flags | Self::InternalDate | Self::Size | Self::Uid | Self::ModSeq)
+    pub const fn octets(&self) -> Octets {
+        match self {
+            Self::Flags | Self::InternalDate | Self::Size | Self::Uid | Self::ModSeq => {
+                Octets::Unwanted
+            }
+            Self::Envelope | Self::Rfc822Header => Octets::Header,
+            Self::Section { section, .. } if section.part.is_empty() => match section.text {
+                SectionText::Header
+                | SectionText::HeaderFields(_)
+                | SectionText::HeaderFieldsNot(_) => Octets::Header,
+                SectionText::All | SectionText::Text | SectionText::Mime => Octets::Wanted,
+            },
+            _ => Octets::Wanted,
+        }
     }
 }
 

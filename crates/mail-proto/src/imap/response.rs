@@ -8,10 +8,12 @@ use crate::imap::sequence::SequenceSet;
 use crate::mailbox::{ModSeq, Uid, UidValidity};
 
 mod body;
+mod write;
 
 pub use body::{
     BodyExtension, BodyPart, BodyStructure, EnvelopeAddress, MessageEnvelope, Multipart, Parameters,
 };
+pub use write::Writer;
 
 /// One response.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,10 @@ use crate::imap::date::Date;
 use crate::imap::sequence::MessageSet;
 use crate::mailbox::{Flag, ModSeq};
 
+mod evaluate;
+
+pub use evaluate::Candidate;
+
 /// A `SEARCH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchCommand {

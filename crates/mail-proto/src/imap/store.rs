@@ -125,12 +125,15 @@ pub enum StoreRequest {
 }
 
 /// Whether a message's octets are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Octets {
-    /// They are. The reply may hold fewer messages than asked for.
-    Wanted,
     /// Its row is enough.
     Unwanted,
+    /// Its header is, with the empty line that ends it; more does no harm. The
+    /// reply may hold fewer messages than asked for.
+    Header,
+    /// All are. The reply may hold fewer messages than asked for.
+    Wanted,
 }
 
 /// What the store answers.
@@ -314,7 +317,7 @@ pub struct Messages {
 pub struct StoredMessage {
     /// What the index knows.
     pub row: MessageRow,
-    /// Its octets, if they were wanted.
+    /// Its octets, as far as they were wanted.
     pub octets: Bytes,
 }
 

@@ -1,0 +1,9 @@
+//! Dialogues between clients and sessions on one store.
+
+mod dialogue;
+mod limits;
+mod mirror;
+mod queries;
+mod standard;
+
+pub(super) use dialogue::Table;
