@@ -7,6 +7,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod agent;
 pub mod config;
 pub mod queue;
 pub mod smtp;

@@ -15,6 +15,7 @@ use capa7_net::tls::Authority;
 use tokio::sync::mpsc;
 
 mod programs;
+mod user_agent;
 mod virtual_time;
 
 /// A server on a port of this machine that keeps what it takes.
