@@ -93,7 +93,10 @@ fn a_path_may_be_null_or_the_postmaster() {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_back(local in "[^\\p{Cc}]{1,16}", domain in "[a-z0-9]{1,9}(\\.[a-z]{2,5}){0,3}") {
+    fn what_is_written_is_read_back(
+        local in "[^\\p{Cc}]{1,16}",
+        domain in "[a-z0-9]{1,9}(\\.[a-z]{2,5}){0,3}",
+    ) {
         prop_assume!(local.len() <= 64);
         let address = Address::new(&local, &domain).unwrap();
         prop_assert_eq!(address.to_string().parse::<Address>(), Ok(address.clone()));

@@ -216,3 +216,33 @@ fn our_client_delivers_to_postfix_smtp_sink() {
         assert_eq!(texts.len(), 2);
     });
 }
+
+#[test]
+fn a_session_typed_through_nc_has_the_seven_codes() {
+    // Course M5: 220 250 250 250 354 250 221; without -C the reply says what to do.
+    let Some(program) = capa7_peers::need("nc") else { return };
+    on_this_machine(|host| async move {
+        let mut sink = Sink::start(&host, loopback(), Role::Mx, in_clear);
+        let port = sink.server.local_addr().port();
+        let typed = "HELO crepes.fr\nMAIL FROM: <alice@crepes.fr>\nRCPT TO: <carlos@x.example>\n\
+            DATA\nDo you like ketchup?\nHow about pickles?\n.\nQUIT\n";
+        for (flags, codes) in [("-C", "220 250 250 250 354 250 221"), ("-n", "220 500")] {
+            let mut command = Command::new(&program);
+            command.args([flags, "-N", "127.0.0.1", &port.to_string()]);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped());
+            let work = move || {
+                let mut child = command.spawn().unwrap();
+                let mut keyboard = child.stdin.take().unwrap();
+                std::io::Write::write_all(&mut keyboard, typed.as_bytes()).unwrap();
+                drop(keyboard);
+                child.wait_with_output().unwrap()
+            };
+            let output = host.blocking(work).await;
+            let said = said(&output);
+            let seen: Vec<_> = said.lines().filter_map(|line| line.get(..3)).collect();
+            assert_eq!(seen.join(" "), codes, "{said}");
+        }
+        let taken = sink.next(&host).await;
+        assert!(taken.message.ends_with(b"Do you like ketchup?\r\nHow about pickles?\r\n"));
+    });
+}

@@ -247,3 +247,53 @@ fn what_was_answered_250_is_in_the_queue() {
     })
     .unwrap();
 }
+
+#[test]
+fn a_thousand_connections_from_one_address_leave_others_unharmed() {
+    let (net, server, client) = two(0.0);
+    let other = host(&net, "b.example", [10, 0, 0, 2], 0.0);
+    let mut sink = Sink::start(&server, at(25), Role::Mx, in_clear);
+    net.run(async move {
+        let (mut open, mut turned_away) = (Vec::new(), 0);
+        for _ in 0..1_000 {
+            let mut stream = client.connect_tcp(at(25), Cause::NONE).await.unwrap();
+            let mut code = [0; 3];
+            stream.read_exact(&mut code).await.unwrap();
+            turned_away += u32::from(&code == b"421");
+            open.push(stream);
+        }
+        assert_eq!(turned_away, 950);
+        let mut connection =
+            Connection::open(&other, at(25), settings(), Cause::NONE).await.unwrap();
+        let to = envelope("carlos@x.example");
+        let outcomes = connection.send(&to, message("hi"), Cause::NONE).await.unwrap();
+        assert!(matches!(outcomes[0].outcome, Outcome::Delivered(_)), "{outcomes:?}");
+        sink.next(&server).await;
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_message_is_because_of_its_last_bytes_and_the_reply_too() {
+    // The tree of causes: connection, greeting, EHLO, …, message, 250.
+    let (net, server, client) = two(0.0);
+    let mut sink = Sink::start(&server, at(25), Role::Mx, in_clear);
+    let capture = client.capture().clone();
+    net.run(async move {
+        let root = client.note(capa7_net::Note::new(Room::Mail, "test", "the beginning"));
+        let mut connection = Connection::open(&client, at(25), settings(), root).await.unwrap();
+        let to = envelope("carlos@x.example");
+        connection.send(&to, message("hi"), root).await.unwrap();
+        sink.next(&server).await;
+        let mut at = connection.reply_cause();
+        let mut steps = 0;
+        while at.is_some() && at != root {
+            at = capture.get(at).unwrap().causes.first;
+            steps += 1;
+        }
+        assert_eq!(at, root, "the reply's causes lead to the beginning");
+        // 250, message, 354, MAIL RCPT DATA: each because of the one before.
+        assert!((4..20).contains(&steps), "{steps}");
+    })
+    .unwrap();
+}
