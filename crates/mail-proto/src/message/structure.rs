@@ -125,6 +125,3 @@ impl Structure {
 pub const PARTS_MAX: usize = 10_000;
 /// Parts inside parts; what is deeper is opaque.
 pub const DEPTH_MAX: usize = 100;
-
-#[cfg(test)]
-mod tests;
