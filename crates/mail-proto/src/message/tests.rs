@@ -82,7 +82,8 @@ fn parts_without_a_type_have_the_default() {
         body_structure(b"\r\nhi\r\n"),
         "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 4 1 NIL NIL NIL NIL)"
     );
-    let digest = b"Content-Type: multipart/digest; boundary=d\r\n\r\n--d\r\n\r\nSubject: s\r\n\r\nx\r\n--d--";
+    let digest = b"Content-Type: multipart/digest; boundary=d\r\n\r\n--d\r\n\r\n\
+        Subject: s\r\n\r\nx\r\n--d--";
     assert!(
         body_structure(digest).starts_with("((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 15 (")
     );

@@ -222,7 +222,9 @@ fn the_best_mechanism_that_both_know_is_taken() {
 proptest! {
     /// Whatever a client sends, the exchange answers and is over in four steps.
     #[test]
-    fn no_message_makes_the_server_panic(messages in proptest::collection::vec(any::<Vec<u8>>(), 1..4)) {
+    fn no_message_makes_the_server_panic(
+        messages in proptest::collection::vec(any::<Vec<u8>>(), 1..4)
+    ) {
         for mechanism in Mechanism::ALL {
             let mut server = ServerExchange::new(mechanism, [3; NONCE_BYTES]);
             let _ = server.begin(None);

@@ -27,7 +27,8 @@ fn a_plain_message_has_these_bytes() {
     };
     let expected = "Date: Sun, 15 Jun 2025 15:06:40 +0000\r\n\
         From: Andrea <andrea@umass.edu>\r\n\
-        To: =?utf-8?B?Q2FybG9zIMORLg==?= <carlos@urosario.edu.co>, \"Eve \\\"E\\\", Jr.\"\r\n <andrea@umass.edu>\r\n\
+        To: =?utf-8?B?Q2FybG9zIMORLg==?= <carlos@urosario.edu.co>, \"Eve \\\"E\\\", Jr.\"\r\n \
+            <andrea@umass.edu>\r\n\
         Subject: hello\r\nMessage-ID: <new@umass.edu>\r\nMIME-Version: 1.0\r\n\
         Content-Type: text/plain; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\
         Dear Carlos,\r\n.\r\nFrom here\r\n";
@@ -93,7 +94,8 @@ fn no_text_adds_a_field() {
 #[test]
 fn an_answer_belongs_to_its_conversation() {
     let message = "From: \"Carlos Ñ.\" <carlos@urosario.edu.co>\r\n\
-        To: Andrea <andrea@umass.edu>, bob@x.example\r\nCc: carlos@urosario.edu.co, eve@x.example\r\n\
+        To: Andrea <andrea@umass.edu>, bob@x.example\r\n\
+        Cc: carlos@urosario.edu.co, eve@x.example\r\n\
         Subject: =?utf-8?q?ma=C3=B1ana?=\r\nDate: Mon, 2 Jun 2025 10:00:00 -0500\r\n\
         Message-ID: <2@x>\r\nReferences: <0@x>\r\n <1@x>\r\n\
         Content-Type: text/html; charset=utf-8\r\n\r\n<p>¿Qué tal?<br>&gt; hi</p>\r\n"
