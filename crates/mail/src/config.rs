@@ -43,10 +43,6 @@ documented! {
         /// it: whoever starts the server.
         #[serde(default)]
         pub user: Option<String> = Example::Optional("\"capa7-mail\""),
-        /// The name by which `capa7 mail queue` and others find this server
-        /// when several run on one machine.
-        #[serde(default = "default_name")]
-        pub name: String = Example::Default("\"mail\""),
         /// The resolver that is asked for other domains' mail servers. Without
         /// it: the first of /etc/resolv.conf.
         #[serde(default)]
@@ -239,6 +235,18 @@ impl ListenConfig {
     }
 }
 
+impl TlsMode {
+    /// What an operator reads behind a port.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Never => " in clear",
+            Self::StartTls => " with STARTTLS",
+            Self::Implicit => " within TLS",
+        }
+    }
+}
+
 impl Service {
     /// The word of the file.
     #[must_use]
@@ -282,10 +290,6 @@ fn is_host_name(name: &str) -> bool {
             && !label.ends_with('-')
     };
     name.len() <= 253 && name.split('.').all(is_label) && name.parse::<Ipv4Addr>().is_err()
-}
-
-fn default_name() -> String {
-    "mail".to_owned()
 }
 
 const fn default_port() -> u16 {

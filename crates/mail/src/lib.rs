@@ -10,6 +10,8 @@
 pub mod agent;
 pub mod config;
 pub mod queue;
+pub mod serve;
+pub mod server;
 pub mod smtp;
 pub mod spool;
 pub mod store;

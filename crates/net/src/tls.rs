@@ -14,6 +14,7 @@
 mod authority;
 mod identity;
 mod join;
+mod opportunistic;
 mod stream;
 
 use std::io;

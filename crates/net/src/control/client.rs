@@ -32,7 +32,11 @@ impl Client {
         Self::connect_in(&folder()?, name)
     }
 
-    pub(super) fn connect_in(folder: &Path, name: Option<&str>) -> Result<Self, ControlError> {
+    /// Calls what listens in a folder of its own: see [`super::Listener::open_in`].
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn connect_in(folder: &Path, name: Option<&str>) -> Result<Self, ControlError> {
         let name = match name {
             Some(name) => name.to_owned(),
             None => only(running_in(folder)?)?,

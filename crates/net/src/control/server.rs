@@ -43,7 +43,12 @@ impl Listener {
         Self::open_in(&folder()?, name)
     }
 
-    pub(super) fn open_in(folder: &Path, name: &str) -> Result<Self, ControlError> {
+    /// The same in a folder that the caller keeps for itself, such as that of a
+    /// server's data.
+    ///
+    /// # Errors
+    /// As [`Listener::open`].
+    pub fn open_in(folder: &Path, name: &str) -> Result<Self, ControlError> {
         let path = socket_path(folder, name)?;
         let lock = File::options()
             .create(true)
@@ -90,7 +95,9 @@ impl Listener {
             let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
             let (stream, _) = listener.accept().await?;
             while clients.try_join_next().is_some() {}
-            if sys::peer_user(stream.as_fd()).ok() != Some(uid) {
+            // The superuser could become us in any case.
+            let peer = sys::peer_user(stream.as_fd()).ok();
+            if peer != Some(uid) && peer != Some(0) {
                 tracing::info!("another user's request was refused");
                 continue;
             }
