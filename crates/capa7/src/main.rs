@@ -3,7 +3,8 @@
 //! ```text
 //!   capa7 lab …         a private internet on this machine
 //!   capa7 run …         its stories, headless, in virtual time
-//!   capa7 dns|sockets … the same servers and clients, for real networks
+//!   capa7 dns|mail|sockets …
+//!                       the same servers and clients, for real networks
 //! ```
 //!
 //! Exit codes: 0 success, 1 a check or a query failed, 2 bad input or an
@@ -18,8 +19,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// The internet's application layer in one binary: DNS and plain sockets, as
-/// real servers and as a whole private internet on this machine.
+/// The internet's application layer in one binary: DNS, e-mail and plain sockets,
+/// as real servers and as a whole private internet on this machine.
 #[derive(Debug, Parser)]
 #[command(name = "capa7", version, propagate_version = true, arg_required_else_help = true)]
 struct Capa7 {
@@ -41,6 +42,12 @@ enum Command {
     /// Names: serve zones, resolve for clients, ask questions, check zone files
     #[command(subcommand)]
     Dns(commands::dns::DnsCommand),
+    /// E-mail: serve domains, their users and their queue
+    #[command(subcommand)]
+    Mail(commands::mail::MailCommand),
+    /// Configuration files: an example of each, and a check
+    #[command(subcommand)]
+    Config(commands::config::ConfigCommand),
     /// The uppercase programs of the course over UDP and TCP
     #[command(subcommand)]
     Sockets(commands::sockets::SocketsCommand),
@@ -55,6 +62,8 @@ fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Course(arguments) => commands::course::run(&arguments),
         Command::Dns(command) => commands::dns::run(command),
+        Command::Mail(command) => commands::mail::run(&command),
+        Command::Config(command) => commands::config::run(&command),
         Command::Sockets(command) => commands::sockets::run(&command),
     };
     outcome.unwrap_or_else(|error| {

@@ -36,6 +36,7 @@ pub mod stopwatch;
 pub mod stream;
 pub mod task;
 pub mod tcp;
+pub mod terminal;
 pub mod time;
 pub mod tls;
 pub mod topology;

@@ -93,6 +93,14 @@ impl UserBook {
         Ok(())
     }
 
+    /// One account.
+    ///
+    /// # Errors
+    /// [`BookError::NoSuchAccount`].
+    pub fn record(&self, name: &AccountName) -> Result<&UserRecord, BookError> {
+        self.accounts.get(name).ok_or_else(|| BookError::NoSuchAccount(name.clone()))
+    }
+
     /// Gives an account another password.
     ///
     /// # Errors

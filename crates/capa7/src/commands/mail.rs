@@ -1,0 +1,40 @@
+//! `capa7 mail …`: e-mail.
+
+mod queue;
+mod running;
+mod serve;
+mod user;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+/// E-mail: serve domains, their users and their queue.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MailCommand {
+    /// Serve the mail of the domains of a configuration
+    Serve(serve::ServeArguments),
+    /// Accounts: add, passwd, list
+    User(user::UserArguments),
+    /// The queue of a running server: a table by age and destination; or list,
+    /// hold, release, flush, delete
+    Queue(queue::QueueArguments),
+}
+
+/// Which server is meant.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// The server's configuration; `capa7 config example` prints one
+    #[arg(long, value_name = "FILE", default_value = "mail.toml", global = true)]
+    config: PathBuf,
+}
+
+/// Runs one of them.
+pub(crate) fn run(command: &MailCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        MailCommand::Serve(arguments) => serve::run(arguments),
+        MailCommand::User(arguments) => user::run(arguments),
+        MailCommand::Queue(arguments) => queue::run(arguments),
+    }
+}
