@@ -14,11 +14,12 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use capa7_mail_proto::queue::Schedule;
 use serde::Deserialize;
 use toml::Spanned;
 
 pub use documented::{Example, Field, example_of};
-pub use quantity::{NotAQuantity, Size};
+pub use quantity::{NotAQuantity, NotASpan, Size, Span};
 pub use text::{FileError, parse_toml, read_text};
 
 use documented::documented;
@@ -69,6 +70,9 @@ documented! {
         /// Bounds on what others may ask for.
         #[serde(default)]
         pub limits: Limits = Example::Table(Limits::FIELDS),
+        /// How long the queue tries.
+        #[serde(default)]
+        pub queue: QueueTimes = Example::Table(QueueTimes::FIELDS),
     }
 }
 
@@ -110,6 +114,47 @@ documented! {
         pub connections: usize = Example::Default("1000"),
         /// Connections open at once on one port from one address.
         pub connections_per_address: usize = Example::Default("50"),
+    }
+}
+
+documented! {
+    /// How long the queue tries.
+    #[serde(default)]
+    pub struct QueueTimes {
+        /// From the first attempt to the second; each wait is twice the one
+        /// before.
+        pub first_retry: Span = Example::Default("\"5m\""),
+        /// The longest wait.
+        pub longest_retry: Span = Example::Default("\"4h\""),
+        /// After so long the sender is told that a message is late.
+        pub late_after: Span = Example::Default("\"4h\""),
+        /// After so long a message is given up, and its sender is told.
+        pub give_up_after: Span = Example::Default("\"5d\""),
+    }
+}
+
+impl Default for QueueTimes {
+    fn default() -> Self {
+        let Schedule { first, longest, late_after, expire_after } = Schedule::default();
+        Self {
+            first_retry: Span(first),
+            longest_retry: Span(longest),
+            late_after: Span(late_after),
+            give_up_after: Span(expire_after),
+        }
+    }
+}
+
+impl QueueTimes {
+    /// The queue's word for it.
+    #[must_use]
+    pub const fn schedule(&self) -> Schedule {
+        Schedule {
+            first: self.first_retry.0,
+            longest: self.longest_retry.0,
+            late_after: self.late_after.0,
+            expire_after: self.give_up_after.0,
+        }
     }
 }
 

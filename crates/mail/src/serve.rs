@@ -189,6 +189,7 @@ fn server_config(
         server.passwords = AuthPolicy::InClear;
     }
     server.limits = config.limits.clone();
+    server.schedule = config.queue.schedule();
     Ok(server)
 }
 

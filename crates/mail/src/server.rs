@@ -10,6 +10,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use capa7_mail_proto::queue::Schedule;
 use capa7_mail_proto::smtp::server::{AuthPolicy, Offers, Role, SenderPolicy, SessionConfig};
 use capa7_mail_proto::zone::{ClientPorts, MailServices};
 use capa7_net::tls::{TlsClient, TlsServer};
@@ -19,6 +20,7 @@ use crate::config::{Limits, Service, TlsMode};
 use crate::queue::{Queue, QueueConfig};
 use crate::smtp::server::{Destination, ServerTls, SmtpServer, SmtpServerConfig};
 use crate::spool::Sync;
+use crate::store::{Store, StoreOptions};
 use crate::users::Users;
 
 /// What a mail server is made of.
@@ -45,6 +47,8 @@ pub struct MailServerConfig {
     pub passwords: AuthPolicy,
     /// Bounds on what others may ask for.
     pub limits: Limits,
+    /// When the queue tries again, tells and gives up.
+    pub schedule: Schedule,
     /// Extensions of SMTP that are offered.
     pub offers: Offers,
 }
@@ -65,6 +69,7 @@ pub struct Port {
 pub struct MailServer {
     host: Host,
     queue: Queue,
+    store: Store,
     services: Vec<Running>,
 }
 
@@ -94,6 +99,7 @@ impl MailServerConfig {
             client_tls: None,
             passwords: AuthPolicy::UnderTls,
             limits: Limits::default(),
+            schedule: Schedule::default(),
             offers: Offers::ALL,
         }
     }
@@ -108,6 +114,24 @@ impl MailServerConfig {
             ports: client_ports(ports, self.tls.is_some()),
             autoconfig: false,
             ttl: RECORD_TTL_S,
+        }
+    }
+
+    async fn open_store(&self, host: &Host) -> io::Result<Store> {
+        let options = StoreOptions { sync: self.sync, ..StoreOptions::default() };
+        let (on_host, folder) = (host.clone(), self.root.join("mailboxes"));
+        let open = move || Store::open(&on_host, &folder, options);
+        host.blocking(open).await.map_err(io::Error::other)
+    }
+
+    fn queue(&self) -> QueueConfig {
+        let root = self.root.join("queue");
+        QueueConfig {
+            sync: self.sync,
+            port: self.remote_port,
+            tls: self.client_tls.clone(),
+            schedule: self.schedule,
+            ..QueueConfig::new(root, &self.hostname, self.resolver)
         }
     }
 
@@ -182,15 +206,9 @@ impl MailServer {
         open: Vec<(Port, TcpListener)>,
     ) -> io::Result<Self> {
         let host = host.in_room(Room::Mail);
-        let queue = QueueConfig {
-            root: config.root.join("queue"),
-            name: config.hostname.clone(),
-            sync: config.sync,
-            resolver: config.resolver,
-            port: config.remote_port,
-            tls: config.client_tls.clone(),
-        };
-        let queue = Queue::begin(&host, queue, config.users.clone()).await?;
+        let store = config.open_store(&host).await?;
+        let queue =
+            Queue::begin(&host, config.queue(), config.users.clone(), store.clone()).await?;
         let mut services = Vec::new();
         for (port, listener) in open {
             let smtp = |role| {
@@ -205,7 +223,7 @@ impl MailServer {
                 Service::Imap | Service::Pop3 => return Err(io::ErrorKind::Unsupported.into()),
             });
         }
-        Ok(Self { host, queue, services })
+        Ok(Self { host, queue, store, services })
     }
 
     /// The queue, to look at it and to order it about.
@@ -214,10 +232,16 @@ impl MailServer {
         &self.queue
     }
 
+    /// The mailboxes.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Takes no more connections, lets every session finish its command and
     /// say farewell, then lets deliveries end.
     pub async fn stop(self) {
-        let Self { host, queue, services } = self;
+        let Self { host, queue, store: _, services } = self;
         let stopping: Vec<Task<()>> = services
             .into_iter()
             .map(|service| {

@@ -1,7 +1,8 @@
-//! Sizes as people write them.
+//! Sizes and spans of time as people write them.
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -57,12 +58,50 @@ impl fmt::Display for Size {
     }
 }
 
+/// A span of time: `30s`, `5m`, `4h`, `5d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Span(pub Duration);
+
+/// A text is no span of time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no span of time: write 30s, 5m, 4h or 5d")]
+pub struct NotASpan(pub String);
+
+impl TryFrom<String> for Span {
+    type Error = NotASpan;
+
+    fn try_from(text: String) -> Result<Self, NotASpan> {
+        let seconds = || {
+            let (unit, length) = SPANS.iter().find(|(unit, _)| text.ends_with(*unit))?;
+            text.strip_suffix(*unit)?.parse::<u64>().ok()?.checked_mul(*length)
+        };
+        let span = seconds().map(|seconds| Self(Duration::from_secs(seconds)));
+        span.ok_or_else(|| NotASpan(text.clone()))
+    }
+}
+
+/// Letters and seconds.
+const SPANS: [(char, u64); 4] = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
+
 /// Names and powers of two.
 const UNITS: [(&str, u32); 4] = [("", 0), ("KiB", 10), ("MiB", 20), ("GiB", 30)];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_span_of_time_is_read_as_people_write_it() {
+        for (text, seconds) in
+            [("0s", 0), ("90s", 90), ("5m", 300), ("4h", 14_400), ("5d", 432_000)]
+        {
+            assert_eq!(Span::try_from(text.to_owned()), Ok(Span(Duration::from_secs(seconds))));
+        }
+        for text in ["", "m", "5", "1.5h", "-1s", "5 m", "999999999999999999d"] {
+            assert_eq!(Span::try_from(text.to_owned()), Err(NotASpan(text.to_owned())));
+        }
+    }
 
     #[test]
     fn a_size_is_read_and_shown_as_people_write_it() {

@@ -66,7 +66,13 @@ fn what_the_example_calls_default_is_the_default() {
         let Example::Default(value) = field.example else { panic!("{} has a default", field.name) };
         with_all.push_str(&format!("{} = {value}\n", field.name));
     }
-    assert_eq!(read(&with_all).expect("with defaults written out").limits, least.limits);
+    with_all.push_str("[queue]\n");
+    for field in QueueTimes::FIELDS {
+        let Example::Default(value) = field.example else { panic!("{} has a default", field.name) };
+        with_all.push_str(&format!("{} = {value}\n", field.name));
+    }
+    let written = read(&with_all).expect("with defaults written out");
+    assert_eq!((written.limits, written.queue), (least.limits, least.queue));
     let mut head = String::new();
     for field in MailConfig::FIELDS {
         if let Example::Default(value) = field.example {

@@ -87,6 +87,7 @@ fn kept_until_restart(old: &MailConfig, new: &MailConfig) -> Vec<&'static str> {
         ("tls", old.tls.is_some() == new.tls.is_some()),
         ("listen", listens(old) == listens(new)),
         ("limits", old.limits == new.limits),
+        ("queue", old.queue == new.queue),
     ];
     pairs.iter().filter(|(_, same)| !same).map(|(name, _)| *name).collect()
 }
