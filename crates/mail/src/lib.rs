@@ -9,6 +9,7 @@
 
 pub mod agent;
 pub mod config;
+pub mod imap;
 pub mod queue;
 pub mod serve;
 pub mod server;

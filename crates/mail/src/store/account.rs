@@ -4,12 +4,12 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use std::sync::Arc;
 
 use capa7_mail_proto::mailbox::ModSeq;
-use capa7_net::Host;
+use capa7_net::{Cause, Host};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
@@ -30,6 +30,8 @@ pub struct Account {
     pub(super) bodies: Bodies,
     seen: watch::Sender<Seen>,
     maildrop: Arc<AtomicBool>,
+    /// The number of the note of the last change.
+    cause: AtomicU64,
 }
 
 /// The right to be the only POP3 session of an account (RFC 1939 §4), until it
@@ -70,6 +72,7 @@ impl Account {
             bodies: Bodies::new(bodies, sync, Box::new(host.rng())),
             seen: watch::Sender::new(Seen::default()),
             maildrop: Arc::default(),
+            cause: AtomicU64::new(0),
         };
         let modseq = account.read(|index| {
             let modseq: i64 = index.query_row("SELECT modseq FROM account", [], |r| r.get(0))?;
@@ -96,6 +99,18 @@ impl Account {
     #[must_use]
     pub fn modseq(&self) -> ModSeq {
         self.seen.borrow().modseq
+    }
+
+    /// Says of which event the last change is the consequence: what sessions
+    /// tell their clients of it is caused by that.
+    pub fn set_cause(&self, cause: Cause) {
+        self.cause.store(cause.0, Ordering::Relaxed);
+    }
+
+    /// The event of [`Account::set_cause`].
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        Cause(self.cause.load(Ordering::Relaxed))
     }
 
     /// The right to be the only POP3 session; none while another has it

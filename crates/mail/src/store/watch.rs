@@ -30,6 +30,13 @@ impl Watch {
         Some(self.0.borrow_and_update().modseq)
     }
 
+    /// Whether something changed since it was told last; then it counts as told.
+    pub fn has_changed(&mut self) -> bool {
+        let has_changed = self.0.has_changed().unwrap_or(false);
+        self.0.mark_unchanged();
+        has_changed
+    }
+
     /// The account's modseq now; what [`Watch::changed`] tells next is newer.
     pub fn modseq(&mut self) -> ModSeq {
         self.0.borrow_and_update().modseq
