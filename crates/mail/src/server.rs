@@ -2,14 +2,17 @@
 //!
 //! ```text
 //!   25 from servers ─┐                 ┌─▶ store ─▶ 143, 993 IMAP   to readers
-//!   465, 587         ├─▶ SMTP ─▶ queue ┤         └▶ 110, 995 POP3
+//!   465, 587         ├─▶ SMTP ─▶ queue ┤
 //!   from users      ─┘                 └─▶ other domains' servers
 //! ```
+
+mod autoconfig;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use capa7_mail_proto::imap::session::{self as imap_session, CleartextLogin};
 use capa7_mail_proto::queue::Schedule;
 use capa7_mail_proto::smtp::server::{AuthPolicy, Offers, Role, SenderPolicy, SessionConfig};
 use capa7_mail_proto::zone::{ClientPorts, MailServices};
@@ -17,6 +20,7 @@ use capa7_net::tls::{TlsClient, TlsServer};
 use capa7_net::{Host, Room, Task, TcpListener};
 
 use crate::config::{Limits, Service, TlsMode};
+use crate::imap::server::{ImapServer, ImapServerConfig};
 use crate::queue::{Queue, QueueConfig};
 use crate::smtp::server::{Destination, ServerTls, SmtpServer, SmtpServerConfig};
 use crate::spool::Sync;
@@ -76,6 +80,8 @@ pub struct MailServer {
 #[derive(Debug)]
 enum Running {
     Smtp(SmtpServer),
+    Imap(ImapServer),
+    Http(capa7_http::server::Server),
 }
 
 impl MailServerConfig {
@@ -112,7 +118,8 @@ impl MailServerConfig {
             host: self.hostname.clone(),
             addresses: addresses.to_vec(),
             ports: client_ports(ports, self.tls.is_some()),
-            autoconfig: false,
+            // Clients ask at the port that a browser would.
+            autoconfig: ports.iter().any(|port| port.service == Service::Http),
             ttl: RECORD_TTL_S,
         }
     }
@@ -151,13 +158,30 @@ impl MailServerConfig {
         session
     }
 
-    fn smtp(&self, role: Role, mode: TlsMode) -> SmtpServerConfig {
-        let mut config = SmtpServerConfig::new(self.session(role));
-        config.tls = match (mode, &self.tls) {
+    fn server_tls(&self, mode: TlsMode) -> ServerTls {
+        match (mode, &self.tls) {
             (TlsMode::StartTls, Some(tls)) => ServerTls::Offered(tls.clone()),
             (TlsMode::Implicit, Some(tls)) => ServerTls::Implicit(tls.clone()),
             (TlsMode::Never, _) | (_, None) => ServerTls::Never,
-        };
+        }
+    }
+
+    fn imap(&self, mode: TlsMode) -> ImapServerConfig {
+        let mut session = imap_session::SessionConfig::new(self.hostname.clone());
+        if self.passwords == AuthPolicy::InClear {
+            session.cleartext_login = CleartextLogin::Allowed;
+        }
+        session.append_octets_max = self.limits.message.0;
+        let mut config = ImapServerConfig::new(session);
+        config.tls = self.server_tls(mode);
+        config.connections_max = self.limits.connections;
+        config.connections_per_client_max = self.limits.connections_per_address;
+        config
+    }
+
+    fn smtp(&self, role: Role, mode: TlsMode) -> SmtpServerConfig {
+        let mut config = SmtpServerConfig::new(self.session(role));
+        config.tls = self.server_tls(mode);
         config.connections_max = self.limits.connections;
         config.connections_per_client_max = self.limits.connections_per_address;
         config
@@ -209,18 +233,26 @@ impl MailServer {
         let store = config.open_store(&host).await?;
         let queue =
             Queue::begin(&host, config.queue(), config.users.clone(), store.clone()).await?;
+        let ports: Vec<Port> = open.iter().map(|(port, _)| *port).collect();
         let mut services = Vec::new();
         for (port, listener) in open {
-            let smtp = |role| {
-                let users = config.users.clone();
+            let users = config.users.clone();
+            let smtp = |role, listener, users| {
                 let destination = Destination::Queue(queue.clone());
                 let config = config.smtp(role, port.tls);
                 SmtpServer::start(&host, listener, config, users, destination)
             };
             services.push(match port.service {
-                Service::Smtp => Running::Smtp(smtp(Role::Mx)),
-                Service::Submission => Running::Smtp(smtp(Role::Submission)),
-                Service::Imap | Service::Pop3 => return Err(io::ErrorKind::Unsupported.into()),
+                Service::Smtp => Running::Smtp(smtp(Role::Mx, listener, users)),
+                Service::Submission => Running::Smtp(smtp(Role::Submission, listener, users)),
+                Service::Imap => {
+                    let config = config.imap(port.tls);
+                    let store = store.clone();
+                    Running::Imap(ImapServer::start(&host, listener, config, users, store))
+                }
+                Service::Http => {
+                    Running::Http(autoconfig::start(&host, listener, &config, port.tls, &ports))
+                }
             });
         }
         Ok(Self { host, queue, store, services })
@@ -248,6 +280,8 @@ impl MailServer {
                 host.spawn("mail stop", async move {
                     match service {
                         Running::Smtp(server) => server.stop().await,
+                        Running::Imap(server) => server.stop().await,
+                        Running::Http(server) => server.stop().await,
                     }
                 })
             })
@@ -272,21 +306,19 @@ pub fn client_ports(ports: &[Port], has_certificate: bool) -> ClientPorts {
         submission: find(Service::Submission, false),
         imaps: find(Service::Imap, true),
         imap: find(Service::Imap, false),
-        pop3s: find(Service::Pop3, true),
-        pop3: find(Service::Pop3, false),
+        pop3s: None,
+        pop3: None,
         starttls: has_certificate,
     }
 }
 
 /// Port, service, and whether TLS is there from the first byte.
-const USUAL: [(u16, Service, bool); 7] = [
+const USUAL: [(u16, Service, bool); 5] = [
     (SMTP_PORT, Service::Smtp, false),
     (465, Service::Submission, true),
     (587, Service::Submission, false),
     (143, Service::Imap, false),
     (993, Service::Imap, true),
-    (110, Service::Pop3, false),
-    (995, Service::Pop3, true),
 ];
 /// RFC 5321 §4.5.4.2.
 const SMTP_PORT: u16 = 25;

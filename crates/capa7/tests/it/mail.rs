@@ -16,22 +16,26 @@ struct MailServer {
     running: Running,
     smtp: u16,
     submission: u16,
+    imap: u16,
+    http: u16,
 }
 
 impl MailServer {
     fn start() -> Self {
-        Self::start_with("")
-    }
-
-    fn start_with(more: &str) -> Self {
+        let more = "";
         let folder = Folder::new();
         let (smtp, submission) = (free_port(), free_port());
-        folder.write("mail.toml", config(smtp, submission, more));
+        let (imap, http) = (free_port(), free_port());
+        let readers = format!(
+            "[[listen]]\nat = \"127.0.0.1:{imap}\"\nservice = \"imap\"\n\
+             [[listen]]\nat = \"127.0.0.1:{http}\"\nservice = \"http\"\n"
+        );
+        folder.write("mail.toml", config(smtp, submission, more) + &readers);
         for name in ["andrea", "carlos"] {
             add_user(&folder, name);
         }
         let running = serve(&folder);
-        Self { folder, running, smtp, submission }
+        Self { folder, running, smtp, submission, imap, http }
     }
 
     /// Waits until the queue is empty.
@@ -227,9 +231,11 @@ fn a_server_writes_its_records_and_a_name_server_takes_them() {
     let submission = server.submission;
     for line in [
         "a.test. 3600 IN MX 10 mail.a.test.",
+        "autoconfig.a.test. 3600 IN CNAME mail.a.test.",
         "a.test. 3600 IN TXT \"v=spf1 mx -all\"",
         "mail.a.test. 3600 IN A 127.0.0.1",
         &format!("_submission._tcp.a.test. 3600 IN SRV 10 1 {submission} mail.a.test."),
+        &format!("_imap._tcp.a.test. 3600 IN SRV 10 1 {} mail.a.test.", server.imap),
         "_imaps._tcp.a.test. 3600 IN SRV 0 0 0 .",
     ] {
         assert!(text.contains(&format!("\n{line}\n")), "{line} in {text}");
@@ -267,6 +273,71 @@ fn mail_from_outside_and_from_users_reaches_its_mailbox() {
     for text in ["from-outside", "by-PLAIN", "by-LOGIN"] {
         assert_eq!(stored(&server.folder, text), 1, "{text}");
     }
+}
+
+// The whole path: sent by one program, read, marked and deleted by others.
+#[test]
+fn what_was_submitted_is_read_by_imaplib_and_curl() {
+    let (Some(python), Some(curl)) = (capa7_peers::need("python3"), capa7_peers::need("curl"))
+    else {
+        return;
+    };
+    let server = MailServer::start();
+    let letter = server.folder.write(
+        "letter",
+        "From: andrea@a.test\r\nTo: carlos@a.test\r\nSubject: Hola\r\n\r\nuno\r\n.dos\r\n",
+    );
+    let (smtp, imap) = (server.submission, server.imap);
+    let words = [
+        "-sS",
+        &format!("smtp://127.0.0.1:{smtp}"),
+        "--user",
+        "andrea@a.test:secreto-andrea",
+        "--mail-from",
+        "andrea@a.test",
+        "--mail-rcpt",
+        "carlos@a.test",
+        "--upload-file",
+        letter.to_str().unwrap(),
+    ];
+    Said::by(Command::new(&curl).args(words)).text();
+    server.delivered();
+    let user = ["-sS", "--user", "carlos@a.test:secreto-carlos"];
+    let inbox = format!("imap://127.0.0.1:{imap}/INBOX;MAILINDEX=1");
+    let text = Said::by(Command::new(&curl).args(user).arg(&inbox)).text();
+    assert!(
+        text.contains("Subject: Hola\r\n") && text.ends_with("\r\n\r\nuno\r\n.dos\r\n"),
+        "{text}"
+    );
+    let script = format!(
+        "import imaplib\n\
+         box = imaplib.IMAP4('127.0.0.1', {imap})\n\
+         box.login('carlos@a.test', 'secreto-carlos')\n\
+         print(box.select()[1][0].decode())\n\
+         print(box.search(None, 'SUBJECT', 'Hola')[1][0].decode())\n\
+         print(box.store('1', '+FLAGS', '\\\\Deleted')[0], box.expunge()[0])\n\
+         print(box.select()[1][0].decode(), box.logout()[0])\n"
+    );
+    let said = Said::by(Command::new(python).args(["-c", &script])).text();
+    assert_eq!(said, "1\n1\nOK OK\n0 BYE\n");
+    let wrong = ["-sS", "--user", "carlos@a.test:falso"];
+    assert_eq!(Said::by(Command::new(&curl).args(wrong).arg(&inbox)).code, Some(67));
+}
+
+#[test]
+fn a_mail_program_finds_its_settings_by_http() {
+    let Some(curl) = capa7_peers::need("curl") else { return };
+    let server = MailServer::start();
+    let get = |path: &str, host: &str| {
+        let url = format!("http://127.0.0.1:{}{path}", server.http);
+        let head = format!("Host: {host}");
+        Said::by(Command::new(&curl).args(["-sS", "-f", "-H", &head, &url]))
+    };
+    let text = get("/mail/config-v1.1.xml?emailaddress=x", "autoconfig.a.test").text();
+    let port = format!("<port>{}</port>", server.imap);
+    assert!(text.contains("<domain>a.test</domain>") && text.contains(&port), "{text}");
+    assert_eq!(get("/.well-known/autoconfig/mail/config-v1.1.xml", "a.test").text(), text);
+    assert_eq!(get("/", "a.test").code, Some(22), "nothing else is there");
 }
 
 // RFC 5321 §3.5.3, §3.6.2: unknown users and other domains are refused at RCPT.
