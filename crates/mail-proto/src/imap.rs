@@ -8,6 +8,7 @@
 //!     │ ◀────────────────────────────────────────────── │
 //! ```
 
+pub mod client;
 pub mod command;
 pub mod date;
 pub mod fetch;

@@ -10,6 +10,7 @@
 pub mod agent;
 pub mod config;
 pub mod imap;
+pub mod imap_client;
 pub mod queue;
 pub mod serve;
 pub mod server;
