@@ -41,6 +41,11 @@ const PATHS = {
   again: "M19 12a7 7 0 1 1-2.2-5.1M19 4v4h-4",
 };
 
+/** More icons, for a page of its own. @param {Record<string, string>} more */
+export function addIcons(more) {
+  Object.assign(PATHS, more);
+}
+
 /**
  * @param {string} name @param {number} [pixels]
  * @returns {SVGElement}

@@ -18,3 +18,4 @@ pub mod smtp;
 pub mod spool;
 pub mod store;
 pub mod users;
+pub mod webmail;

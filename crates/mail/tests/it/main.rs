@@ -1,5 +1,7 @@
 //! Tests of the crate from outside.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod dovecot;
 mod smtp;
 mod store_kill;
+mod webmail;

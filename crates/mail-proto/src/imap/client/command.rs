@@ -199,16 +199,7 @@ impl ClientCommand {
             }
             Self::List { pattern, special_use, status } => {
                 line.with_mailbox("LIST \"\" ", pattern);
-                let mut options = Vec::new();
-                if *special_use {
-                    options.push("SPECIAL-USE".to_owned());
-                }
-                if !status.is_empty() {
-                    options.push(format!("STATUS ({})", status_items(status)));
-                }
-                if !options.is_empty() {
-                    line.text(&format!(" RETURN ({})", options.join(" ")));
-                }
+                line.text(&list_returns(special_use.then_some("SPECIAL-USE"), status));
             }
             Self::Status { mailbox, items } => {
                 line.with_mailbox("STATUS ", mailbox);
@@ -292,6 +283,15 @@ impl Line {
         self.text(before);
         self.mailbox(name);
     }
+}
+
+/// The return options of `LIST` (RFC 5258 §3.2).
+fn list_returns(first: Option<&str>, status: &[StatusItem]) -> String {
+    let mut options: Vec<String> = first.into_iter().map(str::to_owned).collect();
+    if !status.is_empty() {
+        options.push(format!("STATUS ({})", status_items(status)));
+    }
+    if options.is_empty() { String::new() } else { format!(" RETURN ({})", options.join(" ")) }
 }
 
 fn search(line: &mut Line, key: &SearchKey, form: SearchForm) {

@@ -1,0 +1,285 @@
+//! Who is logged in, and their connections to the mailbox.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use capa7_mail_proto::sasl::Password;
+use capa7_net::{Cause, Host, Time};
+use rand::RngCore as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::problem::Problem;
+use super::{Gateway, WebmailLimits};
+use crate::imap_client::{ImapConnection, ImapError};
+
+/// All sessions, by their cookies.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    limits: WebmailLimits,
+    open: Mutex<BTreeMap<String, Arc<Session>>>,
+    failures: Mutex<BTreeMap<IpAddr, (Time, u32)>>,
+}
+
+/// One log-in.
+pub(crate) struct Session {
+    pub(crate) user: String,
+    pub(crate) password: Password,
+    /// The user's address.
+    pub(crate) address: String,
+    /// What the page must say with every change.
+    pub(crate) csrf: String,
+    /// What lets a message's frame, which has no cookie, load its own images.
+    pub(crate) image_key: String,
+    begun: Time,
+    used: AtomicU64,
+    kept: Mutex<Vec<(Time, ImapConnection)>>,
+    connections: Arc<Semaphore>,
+    pub(crate) streams: AtomicUsize,
+}
+
+impl std::fmt::Debug for Session {
+    /// Secrets do not get into logs by accident.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Session({}, …)", self.user)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Sessions {
+    pub(crate) fn new(limits: WebmailLimits) -> Self {
+        let (open, failures) = (Mutex::new(BTreeMap::new()), Mutex::new(BTreeMap::new()));
+        Self { limits, open, failures }
+    }
+
+    /// Logs in by IMAP; the new session and its cookie.
+    pub(crate) async fn log_in(
+        &self,
+        gateway: &Gateway,
+        user: &str,
+        password: &str,
+        client: IpAddr,
+        cause: Cause,
+    ) -> Result<(String, Arc<Session>, Cause), Problem> {
+        let host = &gateway.host;
+        if self.failures_of(client, host.now()) >= self.limits.failures_max {
+            return Err(Problem::TooMany);
+        }
+        let password = Password::new(password).map_err(|_| Problem::WrongPassword)?;
+        let address = if user.contains('@') {
+            user.to_owned()
+        } else {
+            format!("{user}@{}", gateway.config.domain)
+        };
+        let (imap, settings) = (gateway.config.imap, &gateway.config.imap_settings);
+        let mut connection = ImapConnection::open(host, imap, settings, cause).await?;
+        match connection.log_in(user, &password, cause).await {
+            Ok(()) => {}
+            Err(ImapError::Refused(_)) => {
+                self.count_failure(client, host.now());
+                return Err(Problem::WrongPassword);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let (now, answered) = (host.now(), connection.cause());
+        let session = Arc::new(Session {
+            user: user.to_owned(),
+            password,
+            address,
+            csrf: secret(host),
+            image_key: secret(host),
+            begun: now,
+            used: AtomicU64::new(now.0),
+            kept: Mutex::new(vec![(now, connection)]),
+            connections: Arc::new(Semaphore::new(self.limits.connections_per_session_max)),
+            streams: AtomicUsize::new(0),
+        });
+        let token = secret(host);
+        self.keep(token.clone(), &session, now)?;
+        Ok((token, session, answered))
+    }
+
+    fn keep(&self, token: String, session: &Arc<Session>, now: Time) -> Result<(), Problem> {
+        let mut open = lock(&self.open);
+        open.retain(|_, session| session.lives(now, &self.limits));
+        let of_user = open.values().filter(|known| known.user == session.user).count();
+        if of_user >= self.limits.sessions_per_user_max {
+            let own = open.iter().filter(|(_, known)| known.user == session.user);
+            let oldest = own.min_by_key(|(_, known)| known.used.load(Ordering::Relaxed));
+            if let Some(oldest) = oldest.map(|(token, _)| token.clone()) {
+                open.remove(&oldest);
+            }
+        }
+        if open.len() >= self.limits.sessions_max {
+            return Err(Problem::TooMany);
+        }
+        open.insert(token, Arc::clone(session));
+        Ok(())
+    }
+
+    fn failures_of(&self, client: IpAddr, now: Time) -> u32 {
+        let failures = lock(&self.failures);
+        let recent = failures.get(&client).filter(|(since, _)| now.since(*since) < FAILURE_TIME);
+        recent.map_or(0, |(_, count)| *count)
+    }
+
+    fn count_failure(&self, client: IpAddr, now: Time) {
+        let mut failures = lock(&self.failures);
+        failures.retain(|_, (since, _)| now.since(*since) < FAILURE_TIME);
+        if failures.len() < CLIENTS_MAX {
+            failures.entry(client).or_insert((now, 0)).1 += 1;
+        }
+    }
+
+    /// The session of a cookie, if it lives.
+    pub(crate) fn find(&self, token: &str, now: Time) -> Option<Arc<Session>> {
+        let mut open = lock(&self.open);
+        let session = open.get(token)?;
+        if !session.lives(now, &self.limits) {
+            open.remove(token);
+            return None;
+        }
+        session.used.store(now.0, Ordering::Relaxed);
+        Some(Arc::clone(session))
+    }
+
+    /// The session with an image key.
+    pub(crate) fn find_by_image_key(&self, key: &str, now: Time) -> Option<Arc<Session>> {
+        let open = lock(&self.open);
+        let found = open.values().find(|session| session.image_key == key)?;
+        found.lives(now, &self.limits).then(|| Arc::clone(found))
+    }
+
+    /// Ends a session.
+    pub(crate) fn end(&self, token: &str) {
+        lock(&self.open).remove(token);
+    }
+}
+
+impl Session {
+    /// Whether the session is not over.
+    pub(crate) fn lives(&self, now: Time, limits: &WebmailLimits) -> bool {
+        let used = Time(self.used.load(Ordering::Relaxed));
+        now.since(used) < limits.session_idle && now.since(self.begun) < limits.session_age
+    }
+
+    /// A connection for one request: a kept one, if possible with the mailbox
+    /// selected, or a new one.
+    pub(crate) async fn imap(
+        self: &Arc<Self>,
+        gateway: &Gateway,
+        mailbox: &str,
+        cause: Cause,
+    ) -> Result<Lease, Problem> {
+        let permits = Arc::clone(&self.connections);
+        let permit = permits.acquire_owned().await.map_err(|_| Problem::TooMany)?;
+        let now = gateway.host.now();
+        while let Some((kept, mut connection)) = self.take_kept(mailbox) {
+            // One that was idle for long may be gone without a word.
+            let fresh = now.since(kept) < FRESH_TIME;
+            if fresh || connection.run(noop(), cause).await.is_ok() {
+                return Ok(self.lease(connection, permit, gateway.host.clone()));
+            }
+        }
+        let connection = self.connect(gateway, cause).await?;
+        Ok(self.lease(connection, permit, gateway.host.clone()))
+    }
+
+    fn take_kept(&self, mailbox: &str) -> Option<(Time, ImapConnection)> {
+        let mut kept = lock(&self.kept);
+        let has = |connection: &ImapConnection| {
+            connection.machine().mailbox().is_some_and(|selected| selected.name() == mailbox)
+        };
+        match kept.iter().position(|(_, connection)| has(connection)) {
+            Some(index) => Some(kept.swap_remove(index)),
+            None => kept.pop(),
+        }
+    }
+
+    fn lease(
+        self: &Arc<Self>,
+        connection: ImapConnection,
+        permit: OwnedSemaphorePermit,
+        host: Host,
+    ) -> Lease {
+        let session = Arc::clone(self);
+        Lease { connection: Some(connection), session, host, _permit: permit }
+    }
+
+    /// A new connection, logged in.
+    pub(crate) async fn connect(
+        &self,
+        gateway: &Gateway,
+        cause: Cause,
+    ) -> Result<ImapConnection, Problem> {
+        let (imap, settings) = (gateway.config.imap, &gateway.config.imap_settings);
+        let mut connection = ImapConnection::open(&gateway.host, imap, settings, cause).await?;
+        match connection.log_in(&self.user, &self.password, cause).await {
+            Ok(()) => Ok(connection),
+            // The password was changed since.
+            Err(ImapError::Refused(_)) => Err(Problem::LogIn),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A connection that goes back to its session, unless it broke or its request
+/// was given up in the middle of a command.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    connection: Option<ImapConnection>,
+    session: Arc<Session>,
+    host: Host,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Deref for Lease {
+    type Target = ImapConnection;
+
+    fn deref(&self) -> &ImapConnection {
+        self.connection.as_ref().expect("it is here until the lease ends")
+    }
+}
+
+impl DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut ImapConnection {
+        self.connection.as_mut().expect("it is here until the lease ends")
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        if connection.machine().is_ready() {
+            lock(&self.session.kept).push((self.host.now(), connection));
+        }
+    }
+}
+
+const fn noop() -> capa7_mail_proto::imap::client::ClientCommand {
+    capa7_mail_proto::imap::client::ClientCommand::Noop
+}
+
+/// 256 random bits as text.
+pub(crate) fn secret(host: &Host) -> String {
+    let mut bytes = [0; 32];
+    host.rng().fill_bytes(&mut bytes);
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A kept connection that was used within this is used again without a question.
+const FRESH_TIME: Duration = Duration::from_secs(20);
+/// How long a failed log-in counts.
+const FAILURE_TIME: Duration = Duration::from_secs(600);
+/// Addresses whose failures are counted.
+const CLIENTS_MAX: usize = 10_000;

@@ -1,0 +1,98 @@
+// What the page asks the gateway for.
+
+/**
+ * @typedef {{ name: string, address: string }} Person
+ * @typedef {{ name: string, separator: string | null, use: string | null, selectable: boolean,
+ *   messages: number, unseen: number }} Folder
+ * @typedef {{ uid: number, subject: string, from: Person[], to: Person[], date: number,
+ *   written: number | null, size: number, seen: boolean, flagged: boolean, answered: boolean,
+ *   draft: boolean, attachments: number, preview: string | null }} Row
+ * @typedef {{ section: string, name: string, type: string, size: number }} Attachment
+ * @typedef {{ folder: string, uid: number, subject: string, from: Person[], reply_to: Person[],
+ *   to: Person[], cc: Person[], bcc: Person[], date: number, written: number | null,
+ *   message_id: string, references: string, in_reply_to: string, text: string, html: boolean,
+ *   seen: boolean, flagged: boolean, draft: boolean, attachments: Attachment[] }} Message
+ * @typedef {{ user: string, address: string, csrf: string }} Session
+ * @typedef {{ folder: string, total: number, page: number, page_size: number,
+ *   messages: Row[] }} Page
+ */
+
+let csrf = "";
+
+/** What the gateway said no to: `key` has a text of its own. */
+export class Refusal extends Error {
+  /** @param {string} key @param {string} detail @param {number} status */
+  constructor(key, detail, status) {
+    super(detail);
+    this.key = key;
+    this.status = status;
+  }
+}
+
+/** @param {string} method @param {string} path @param {any} [body] @returns {Promise<any>} */
+async function ask(method, path, body) {
+  /** @type {Record<string, string>} */
+  const headers = { "X-CSRF": csrf };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let answer;
+  try {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    answer = await fetch(path, { method, headers, body: text });
+  } catch {
+    throw new Refusal("offline", "", 0);
+  }
+  const said = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Refusal(said.error ?? "unknown", said.detail ?? "", answer.status);
+  return said;
+}
+
+/** @param {Record<string, string | number | undefined>} values */
+export function query(values) {
+  const set = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined && value !== "") set.set(name, String(value));
+  }
+  return set.toString();
+}
+
+/** @param {Session} session */
+function keep(session) {
+  csrf = session.csrf;
+  return session;
+}
+
+/** @returns {Promise<Session>} */
+export const session = async () => keep(await ask("GET", "/api/session"));
+/** @param {string} user @param {string} password @returns {Promise<Session>} */
+export const logIn = async (user, password) =>
+  keep(await ask("POST", "/api/session", { user, password }));
+export const logOut = () => ask("DELETE", "/api/session");
+
+/** @returns {Promise<Folder[]>} */
+export const folders = async () => (await ask("GET", "/api/folders")).folders;
+/** @param {string} name */
+export const createFolder = (name) => ask("POST", "/api/folders", { name });
+/** @param {string} name */
+export const deleteFolder = (name) => ask("POST", "/api/folders/delete", { name });
+
+/** @param {string} folder @param {number} page @param {string} q @returns {Promise<Page>} */
+export const messages = (folder, page, q) =>
+  ask("GET", `/api/messages?${query({ folder, page, q })}`);
+/** @param {string} folder @param {number} uid @returns {Promise<Message>} */
+export const message = (folder, uid) => ask("GET", `/api/message?${query({ folder, uid })}`);
+/** @param {string} folder @param {number} uid @returns {Promise<number>} */
+export const remoteImages = async (folder, uid) =>
+  (await ask("GET", `/api/html?${query({ folder, uid, count: 1 })}`)).remote;
+
+/** @param {string} folder @param {number[]} uids @param {string[]} add @param {string[]} remove */
+export const flags = (folder, uids, add, remove) =>
+  ask("POST", "/api/flags", { folder, uids, add, remove });
+/** @param {string} folder @param {number[]} uids @param {string} to */
+export const move = (folder, uids, to) => ask("POST", "/api/move", { folder, uids, to });
+/** @param {string} folder @param {number[]} uids @returns {Promise<{ to: string | null }>} */
+export const remove = (folder, uids) => ask("POST", "/api/delete", { folder, uids });
+
+/** @param {any} draft @returns {Promise<{ folder: string, uid: number | null }>} */
+export const saveDraft = (draft) => ask("POST", "/api/drafts", draft);
+/** @param {any} written @returns {Promise<{ refused: string[], kept: boolean }>} */
+export const send = (written) => ask("POST", "/api/send", written);

@@ -1,0 +1,273 @@
+// Writing a message: new, as an answer, passed on, or from a draft. What is
+// written is kept as a draft by itself.
+
+import { h } from "../base/dom.js";
+import { icon } from "../base/icons.js";
+import { t } from "../base/i18n.js";
+import { effect, signal } from "../base/signal.js";
+import { iconButton } from "../base/widgets.js";
+import * as api from "./api.js";
+import * as store from "./store.js";
+import { fileSize, full, isAddress, longDate, names, parsePeople } from "./words.js";
+
+/** @import { Attachment, Message, Person, Row } from "./api.js" */
+/**
+ * @typedef {{ name: string, size: number, send: any }} File_
+ * @typedef {{ reply?: Message, all?: boolean, forward?: Message, draft?: Row }} Begin
+ */
+
+/** After the last key, before a draft is kept. */
+const SAVE_MS = 1500;
+/** What the gateway takes, with room for base64. */
+const FILES_BYTES_MAX = 25e6;
+
+/** Whether somebody is writing. */
+export const writing = signal(false);
+
+/** @param {Begin} [begin] */
+export async function compose(begin = {}) {
+  if (writing.peek()) {
+    /** @type {HTMLElement | null} */ (document.querySelector(".composer textarea"))?.focus();
+    return;
+  }
+  try {
+    const start = begin.draft ? await fromDraft(begin.draft) : beginning(begin);
+    document.body.append(composer(start));
+    writing.set(true);
+    const first = start.to === "" ? "#to" : "#text";
+    const field = /** @type {HTMLTextAreaElement} */ (document.querySelector(`.composer ${first}`));
+    field.focus();
+    field.setSelectionRange?.(0, 0);
+  } catch (error) {
+    store.complain(error);
+  }
+}
+
+/** @param {Row} row */
+async function fromDraft(row) {
+  const folder = store.folder.peek();
+  const message = await api.message(folder, row.uid);
+  return {
+    to: message.to.map(full).join(", "), cc: message.cc.map(full).join(", "),
+    bcc: message.bcc.map(full).join(", "), subject: message.subject, text: message.text,
+    files: message.attachments.map((file) => kept(message, file)), draft: message.uid,
+    in_reply_to: message.in_reply_to, references: message.references, answers: null,
+  };
+}
+
+/** A file that a message in the mailbox has. @param {Message} message @param {Attachment} file */
+const kept = (message, file) => ({
+  name: file.name, size: file.size,
+  send: { folder: message.folder, uid: message.uid, section: file.section },
+});
+
+/** @param {Begin} begin */
+function beginning({ reply, all, forward }) {
+  const own = store.session.peek()?.address.toLowerCase();
+  const others = (/** @type {Person[]} */ people) =>
+    people.filter((person) => person.address.toLowerCase() !== own);
+  const blank = {
+    to: "", cc: "", bcc: "", subject: "", text: "", files: /** @type {File_[]} */ ([]),
+    draft: /** @type {number | null} */ (null), in_reply_to: "", references: "",
+    answers: /** @type {{ folder: string, uid: number } | null} */ (null),
+  };
+  const of = reply ?? forward;
+  if (!of) return blank;
+  const prefix = reply ? "Re: " : "Fwd: ";
+  const known = reply ? /^re:/i : /^(fwd?|rv):/i;
+  const subject = known.test(of.subject) ? of.subject : prefix + of.subject;
+  if (forward) {
+    const head = [t("forwarded"), `${t("from")}: ${of.from.map(full).join(", ")}`,
+      `${t("date")}: ${longDate(of.written ?? of.date)}`, `${t("subject")}: ${of.subject}`,
+      `${t("to")}: ${of.to.map(full).join(", ")}`];
+    return { ...blank, subject, text: `\n\n${head.join("\n")}\n\n${of.text}`,
+      files: of.attachments.map((file) => kept(of, file)) };
+  }
+  const back = of.reply_to.length > 0 ? of.reply_to : of.from;
+  const to = others(back).length > 0 ? others(back) : of.to;
+  const cc = all ? others([...of.to, ...of.cc]).filter((person) =>
+    !to.some((known_) => known_.address === person.address)) : [];
+  const said = t("wrote", { date: longDate(of.written ?? of.date), name: names(of.from) });
+  const quoted = of.text.replace(/\s+$/, "").split("\n")
+    .map((line) => (line.startsWith(">") ? `>${line}` : `> ${line}`)).join("\n");
+  return { ...blank, subject, to: to.map(full).join(", "), cc: cc.map(full).join(", "),
+    text: `\n\n${said}\n${quoted}\n`, in_reply_to: of.message_id, references: of.references,
+    answers: { folder: of.folder, uid: of.uid } };
+}
+
+/** @param {File} file @returns {Promise<string>} */
+const base64 = (file) => new Promise((resolve, reject) => {
+  const reader = new FileReader();
+  reader.onerror = () => reject(reader.error);
+  reader.onload = () => resolve(String(reader.result).split(",")[1] ?? "");
+  reader.readAsDataURL(file);
+});
+
+/** @param {ReturnType<typeof beginning>} start */
+function composer(start) {
+  const files = signal(start.files);
+  const state = signal("");
+  const copies = signal(start.cc !== "" || start.bcc !== "");
+  const sending = signal(false);
+  let draft = start.draft;
+  let timer = 0;
+  let changed = false;
+  /** @type {Promise<void>} */
+  let saving = Promise.resolve();
+
+  const line = (/** @type {string} */ id, /** @type {string} */ value, more = {}) => h("input", {
+    id, value, autocomplete: "off", spellcheck: "false", oninput: touch, ...more,
+  });
+  const to = line("to", start.to);
+  const cc = line("cc", start.cc);
+  const bcc = line("bcc", start.bcc);
+  const subject = line("subject", start.subject, { spellcheck: "true" });
+  const text = h("textarea", { id: "text", "aria-label": t("message_text"), oninput: touch },
+    start.text);
+  const picker = h("input", { type: "file", multiple: true, class: "unseen", tabindex: "-1",
+    "aria-label": t("attach"), onchange: () => add(picker.files) });
+
+  function touch() {
+    changed = true;
+    clearTimeout(timer);
+    timer = setTimeout(save, SAVE_MS);
+    state.set("draft_changed");
+  }
+  const written = () => ({
+    to: parsePeople(to.value), cc: parsePeople(cc.value), bcc: parsePeople(bcc.value),
+    subject: subject.value, text: text.value, attachments: files.peek().map((file) => file.send),
+    in_reply_to: start.in_reply_to, references: start.references, draft,
+    answers: start.answers,
+  });
+  /** One after the other: each takes the place of the one before. */
+  function save() {
+    clearTimeout(timer);
+    if (!changed) return saving;
+    changed = false;
+    state.set("draft_saving");
+    saving = saving.then(async () => {
+      try {
+        draft = (await api.saveDraft(written())).uid;
+        if (!changed) state.set("draft_saved");
+        if (store.folderOf(store.folder.peek())?.use === "drafts") store.loadList();
+        store.loadFolders();
+      } catch (error) {
+        changed = true;
+        state.set("draft_unsaved");
+        store.complain(error);
+      }
+    });
+    return saving;
+  }
+  /** @param {FileList | null | undefined} chosen */
+  async function add(chosen) {
+    for (const file of chosen ?? []) {
+      const sum = files.peek().reduce((all, known) => all + known.size, file.size);
+      if (sum > FILES_BYTES_MAX) {
+        store.trouble.set(t("files_too_large", { size: fileSize(FILES_BYTES_MAX) }));
+        return;
+      }
+      const data = await base64(file);
+      const type = file.type || "application/octet-stream";
+      files.update((all) => [...all,
+        { name: file.name, size: file.size, send: { name: file.name, type, data } }]);
+    }
+    touch();
+  }
+  async function close() {
+    await save();
+    end();
+  }
+  function end() {
+    clearTimeout(timer);
+    stop();
+    box.remove();
+    writing.set(false);
+  }
+  async function discard() {
+    clearTimeout(timer);
+    changed = false;
+    await saving;
+    const drafts = store.folderFor("drafts");
+    if (draft && drafts) await api.remove(drafts.name, [draft]).catch(() => {});
+    end();
+    store.tell(t("draft_discarded"));
+    store.loadFolders();
+    if (store.folder.peek() === drafts?.name) store.loadList();
+  }
+  async function send() {
+    if (sending.peek()) return;
+    const all = [...parsePeople(to.value), ...parsePeople(cc.value), ...parsePeople(bcc.value)];
+    const wrong = all.find((person) => !isAddress(person));
+    if (all.length === 0 || wrong) {
+      store.trouble.set(wrong ? t("bad_address", { address: wrong.address }) : t("no_recipient"));
+      to.focus();
+      return;
+    }
+    clearTimeout(timer);
+    changed = false;
+    sending.set(true);
+    store.trouble.set("");
+    await saving;
+    try {
+      const { refused } = await api.send(written());
+      end();
+      store.tell(refused.length > 0 ? t("sent_partly", { who: refused.join("; ") }) : t("sent"));
+      store.loadFolders();
+      store.loadList(store.list.peek()?.page ?? 0);
+    } catch (error) {
+      sending.set(false);
+      touch();
+      store.complain(error);
+    }
+  }
+
+  const field = (/** @type {string} */ id, /** @type {HTMLElement} */ input, more = {}) =>
+    h("div", { class: "line", ...more }, h("label", { for: id }, () => t(id)), input);
+  const box = h("section", {
+    class: "composer", role: "dialog", "aria-label": () => t("compose"),
+    onkeydown: (/** @type {KeyboardEvent} */ event) => {
+      if (event.key === "Escape") close();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send();
+    },
+    ondragover: (/** @type {Event} */ event) => event.preventDefault(),
+    ondrop: (/** @type {DragEvent} */ event) => {
+      event.preventDefault();
+      add(event.dataTransfer?.files);
+    },
+  },
+    h("header", { class: "composer-head" },
+      h("h2", {}, () => t(start.answers ? "reply" : "compose")),
+      h("span", { class: "draft-state", role: "status" }, () => state.get() && t(state.get())),
+      iconButton("close", "close_draft", close)),
+    h("div", { class: "lines" },
+      h("div", { class: "line" }, h("label", { for: "to" }, () => t("to")), to,
+        h("button", { type: "button", class: "copies", hidden: () => copies.get(),
+          onclick: () => copies.set(true) }, () => t("copies"))),
+      field("cc", cc, { hidden: () => !copies.get() }),
+      field("bcc", bcc, { hidden: () => !copies.get() }),
+      field("subject", subject)),
+    text,
+    h("ul", { class: "chosen-files" }, () => files.get().map((file) => h("li", {},
+      icon("clip", 14), h("span", {}, file.name), h("small", {}, fileSize(file.size)),
+      iconButton("close", () => t("remove_file", { name: file.name }), () => {
+        files.update((all) => all.filter((known) => known !== file));
+        touch();
+      })))),
+    h("footer", { class: "composer-foot" },
+      h("button", { type: "button", class: "primary send", disabled: () => sending.get(),
+        onclick: send }, icon("send", 16), h("span", {}, () =>
+        t(sending.get() ? "sending" : "send"))),
+      iconButton("clip", "attach", () => picker.click()), picker,
+      h("span", { class: "spacer" }),
+      iconButton("trash", "discard", discard, { class: "icon-button discard" })));
+  // Whoever logs out, or is logged out, does not go on writing.
+  const stop = effect(() => {
+    if (store.session.get() === null) {
+      clearTimeout(timer);
+      box.remove();
+      writing.set(false);
+    }
+  });
+  return box;
+}

@@ -1,0 +1,109 @@
+// The messages of a folder or of a search, the newest first.
+
+import { h, reconcile } from "../base/dom.js";
+import { icon } from "../base/icons.js";
+import { t } from "../base/i18n.js";
+import { effect } from "../base/signal.js";
+import { iconButton, keepInView } from "../base/widgets.js";
+import * as store from "./store.js";
+import { compose } from "./compose.js";
+import { hue, initials, names, shortDate } from "./words.js";
+
+/** @import { Row } from "./api.js" */
+
+export function listPanel() {
+  const rows = h("ul", { class: "rows", "aria-labelledby": "list-title" });
+  const body = h("div", { class: "list-body" }, rows, emptyText);
+  effect(() => {
+    const page = store.list.get();
+    const [chosen, read] = [store.cursor.get(), store.open.get()?.uid];
+    const outgoing = ["sent", "drafts"].includes(store.folderOf(store.folder.get())?.use ?? "");
+    const shown = page?.messages ?? [];
+    // The words of a row depend on the language too: its text is part of its key.
+    const text = t("unread");
+    reconcile(rows, shown, (row) => JSON.stringify([row, outgoing, text]),
+      (row) => rowElement(row, outgoing),
+      (element, row) => {
+        element.classList.toggle("chosen", row.uid === chosen);
+        element.classList.toggle("read-now", row.uid === read);
+      });
+    const element = rows.querySelector(".chosen");
+    if (element) keepInView(body, element);
+  });
+  return h("section", { class: "list", id: "list", "aria-busy": () => String(store.busy.get()) },
+    h("header", { class: "list-head" },
+      h("div", { class: "list-words" },
+        h("h1", { id: "list-title" }, title),
+        h("p", { class: "list-count" }, countText)),
+      () => store.search.get() && iconButton("close", "end_search", () => store.find("")),
+      iconButton("again", "reload", () => {
+        store.loadFolders();
+        store.loadList(store.list.peek()?.page ?? 0);
+      })),
+    h("div", { class: "progress", hidden: () => !store.busy.get() }),
+    body, pager);
+}
+
+function title() {
+  const name = store.folder.get();
+  return store.search.get()
+    ? t("found_for", { words: store.search.get() })
+    : store.folderLabel(store.folderOf(name), name);
+}
+
+function countText() {
+  const page = store.list.get();
+  if (!page) return t("loading");
+  const unseen = store.folderOf(store.folder.get())?.unseen ?? 0;
+  const total = t(page.total === 1 ? "message_one" : "message_many", { count: page.total });
+  return unseen > 0 && !store.search.get() ? `${total} · ${t("unseen", { count: unseen })}` : total;
+}
+
+function emptyText() {
+  const page = store.list.get();
+  if (!page || page.messages.length > 0) return null;
+  const use = store.folderOf(store.folder.get())?.use ?? "other";
+  const found = store.search.get();
+  return h("div", { class: "nothing" }, icon(found ? "search" : "inbox", 34),
+    h("p", {}, t(found ? "empty_search" : `empty_${use}`)));
+}
+
+function pager() {
+  const page = store.list.get();
+  if (!page || page.total <= page.page_size) return null;
+  const first = page.page * page.page_size;
+  const last = Math.min(page.total, first + page.page_size);
+  return h("footer", { class: "pager" },
+    iconButton("previous", "newer", () => store.loadList(page.page - 1), { disabled: page.page === 0 }),
+    h("span", {}, t("page", { first: first + 1, last, total: page.total })),
+    iconButton("right", "older", () => store.loadList(page.page + 1),
+      { disabled: last >= page.total }));
+}
+
+/** @param {Row} row @param {boolean} outgoing */
+function rowElement(row, outgoing) {
+  const people = outgoing ? row.to : row.from;
+  const who = outgoing ? `${t("to_short")} ${names(people)}` : names(people);
+  const open = () => (row.draft && outgoing ? compose({ draft: row }) : store.openRow(row));
+  return h("li", { class: ["row", !row.seen && "unseen"], "data-uid": row.uid },
+    h("button", { type: "button", class: "row-open", onclick: open },
+      h("span", { class: "face", style: { "--hue": hue(people[0]) }, "aria-hidden": "true" },
+        initials(people[0])),
+      h("span", { class: "row-text" },
+        h("span", { class: "row-top" },
+          !row.seen && h("span", { class: "unseen-dot" }, h("span", { class: "unseen-word" },
+            `${t("unread")}: `)),
+          h("span", { class: "row-who" }, who),
+          row.attachments > 0 && h("span", { class: "clip", title: t("has_files") },
+            icon("clip", 14)),
+          h("time", { class: "row-date" }, shortDate(row.date))),
+        h("span", { class: "row-subject" },
+          row.answered && h("span", { class: "answered", title: t("answered") },
+            icon("reply", 13)),
+          row.subject || t("no_subject")),
+        h("span", { class: "row-preview" }, row.preview ?? ""))),
+    h("button", {
+      type: "button", class: ["star", row.flagged && "on"], "aria-pressed": String(row.flagged),
+      "aria-label": t("star"), title: t("star"), onclick: () => store.toggleStar(row),
+    }, icon("star", 17)));
+}

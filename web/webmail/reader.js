@@ -1,0 +1,138 @@
+// One message: who, when, what, and its files.
+
+import { h } from "../base/dom.js";
+import { icon } from "../base/icons.js";
+import { language, t } from "../base/i18n.js";
+import { iconButton, menu } from "../base/widgets.js";
+import { query } from "./api.js";
+import { compose } from "./compose.js";
+import { moveButton } from "./folders.js";
+import * as store from "./store.js";
+import { fileSize, full, hue, initials, longDate, names, personName } from "./words.js";
+
+/** @import { Message, Person } from "./api.js" */
+
+export function readerPanel() {
+  return h("section", { class: "reader", id: "reader", "aria-label": () => t("message") },
+    () => {
+      const message = store.open.get();
+      return message ? shown(message) : nothing();
+    });
+}
+
+function nothing() {
+  return h("div", { class: "nothing" }, icon("message", 44),
+    h("p", {}, t("choose_message")), h("p", { class: "lead" }, t("choose_hint")));
+}
+
+/** @param {Message} message */
+function shown(message) {
+  language.get();
+  const row = () => store.current();
+  const on = (/** @type {(row: any) => void} */ run) => () => {
+    const current = row();
+    if (current) run(current);
+  };
+  return h("article", { class: "message", "data-uid": message.uid },
+    h("div", { class: "tools" },
+      iconButton("previous", "back", store.closeMessage, { class: "icon-button to-list" }),
+      h("div", { class: "tool-group" },
+        tool("reply", "reply", () => compose({ reply: message })),
+        tool("reply_all", "reply_all", () => compose({ reply: message, all: true })),
+        tool("forward", "forward", () => compose({ forward: message }))),
+      h("div", { class: "tool-group quiet-tools" },
+        moveButton(),
+        iconButton("trash", "delete", on(store.removeRow), { class: "icon-button delete" }),
+        iconButton("unread", "mark_unread", on(store.markUnread)),
+        menu({ "aria-label": t("more"), title: t("more") }, icon("more", 17), () =>
+          h("div", { class: "menu-list" },
+            h("a", {
+              class: "menu-item", download: true,
+              href: `/api/source?${query({ folder: message.folder, uid: message.uid })}`,
+            }, t("download_source")))))),
+    h("div", { class: "message-scroll", tabindex: "0", role: "region",
+      "aria-label": t("message") },
+      h("h1", { class: "subject" }, message.subject || t("no_subject")),
+      people(message), images(message), body(message), files(message)));
+}
+
+/** @param {string} image @param {string} text @param {() => void} run */
+const tool = (image, text, run) => h("button", {
+  type: "button", class: "quiet tool", "data-tool": text, title: t(text), onclick: run,
+}, icon(image, 16), h("span", {}, t(text)));
+
+/** @param {Message} message */
+function people(message) {
+  const from = message.from[0];
+  const line = (/** @type {string} */ key, /** @type {Person[]} */ list) => list.length > 0
+    && [h("dt", {}, t(key)), h("dd", {}, list.map(full).join(", "))];
+  const to = [...message.to, ...message.cc];
+  return h("div", { class: "people" },
+    h("span", { class: "face large", style: { "--hue": hue(from) }, "aria-hidden": "true" },
+      initials(from)),
+    h("div", { class: "people-words" },
+      h("p", { class: "from" }, h("b", {}, personName(from)),
+        from?.name && h("span", { class: "address" }, from.address)),
+      h("details", { class: "recipients" },
+        h("summary", {}, `${t("to_short")} ${names(to)}`),
+        h("dl", {}, line("from", message.from), line("to", message.to), line("cc", message.cc),
+          line("bcc", message.bcc)))),
+    h("time", { class: "when" }, longDate(message.written ?? message.date)));
+}
+
+/** @param {Message} message */
+function images(message) {
+  if (!message.html) return null;
+  return h("div", { class: "images", hidden: () => store.remote.get().count === 0
+    || store.remote.get().shown },
+    icon("image", 17), h("span", {}, () => t("images_left", { count: store.remote.get().count })),
+    h("button", { type: "button", class: "quiet", onclick: () =>
+      store.remote.update((known) => ({ ...known, shown: true })) }, t("show_images")));
+}
+
+/** @param {Message} message */
+function body(message) {
+  if (!message.html) return h("div", { class: "text" }, paragraphs(message.text));
+  const address = (/** @type {boolean} */ shownImages) => `/api/html?${query({
+    folder: message.folder, uid: message.uid, images: shownImages ? "shown" : undefined,
+  })}`;
+  return () => h("iframe", {
+    class: "html", title: t("message_text"), src: address(store.remote.get().shown),
+    sandbox: "allow-popups allow-popups-to-escape-sandbox", referrerpolicy: "no-referrer",
+  });
+}
+
+/** Text with its links, and what it quotes set apart. @param {string} text */
+function paragraphs(text) {
+  /** @type {Node[]} */
+  const nodes = [];
+  for (const line of text.replace(/\s+$/, "").split("\n")) {
+    const quoted = /^>/.test(line);
+    nodes.push(h("div", { class: quoted ? "quoted" : "" }, ...links(line), line === "" && h("br")));
+  }
+  return nodes;
+}
+
+/** @param {string} line */
+function links(line) {
+  return line.split(/(https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]])/).map((part, index) =>
+    (index % 2 === 0 ? part : h("a", {
+      href: part, target: "_blank", rel: "noopener noreferrer nofollow",
+    }, part)));
+}
+
+/** @param {Message} message */
+function files(message) {
+  if (message.attachments.length === 0) return null;
+  return h("section", { class: "files", "aria-label": t("files") },
+    h("h2", {}, t(message.attachments.length === 1 ? "file_one" : "file_many",
+      { count: message.attachments.length })),
+    h("ul", {}, message.attachments.map((file) => h("li", {}, h("a", {
+      class: "file", download: file.name,
+      href: `/api/part?${query({
+        folder: message.folder, uid: message.uid, section: file.section,
+      })}`,
+    }, icon("file", 20), h("span", { class: "file-words" },
+      h("span", { class: "file-name" }, file.name),
+      h("small", {}, fileSize(file.size))), icon("download", 16))))));
+}

@@ -1,0 +1,48 @@
+// The keys, and the list of them.
+
+import { h } from "../base/dom.js";
+import { bind, bindings, startKeys } from "../base/keys.js";
+import { t } from "../base/i18n.js";
+import { dialog } from "../base/widgets.js";
+import { compose } from "./compose.js";
+import { chooseFolder } from "./folders.js";
+import * as store from "./store.js";
+
+/** @param {(row: import("./api.js").Row) => void} run */
+const onRow = (run) => () => {
+  const row = store.current();
+  if (row) run(row);
+};
+/** @param {(message: import("./api.js").Message) => void} run */
+const onOpen = (run) => () => {
+  const message = store.open.peek();
+  if (message) run(message);
+};
+
+export function startShortcuts() {
+  bind(["j", "ArrowDown"], "key_next", () => store.step(1));
+  bind(["k", "ArrowUp"], "key_previous", () => store.step(-1));
+  bind(["o", "Enter"], "key_open", onRow((row) => store.openRow(row)));
+  bind(["u", "Escape"], "key_back", store.closeMessage);
+  bind(["c"], "key_compose", () => compose());
+  bind(["r"], "key_reply", onOpen((reply) => compose({ reply })));
+  bind(["a"], "key_reply_all", onOpen((reply) => compose({ reply, all: true })));
+  bind(["f"], "key_forward", onOpen((forward) => compose({ forward })));
+  bind(["v"], "key_move", onRow(chooseFolder));
+  bind(["#", "Delete"], "key_delete", onRow(store.removeRow));
+  bind(["s"], "key_star", onRow(store.toggleStar));
+  bind(["U"], "key_unread", onRow(store.markUnread));
+  bind(["/"], "key_search", () => document.getElementById("search")?.focus());
+  bind(["?"], "key_help", showKeys);
+  startKeys();
+}
+
+/** @type {Record<string, string>} */
+const SHOWN = { ArrowDown: "↓", ArrowUp: "↑", Escape: "Esc", Enter: "↵", Delete: "Del" };
+
+export function showKeys() {
+  dialog(t("keys"), h("table", { class: "keys-table" },
+    ...[...bindings, { keys: ["Ctrl ↵"], text: "key_send" }].map(({ keys, text }) => h("tr", {},
+      h("th", { scope: "row" }, keys.map((key) => h("kbd", {}, SHOWN[key] ?? key))),
+      h("td", {}, t(text))))));
+}

@@ -1,0 +1,270 @@
+// What the page knows, and what can be done with it.
+
+import { batch, signal } from "../base/signal.js";
+import { t } from "../base/i18n.js";
+import * as api from "./api.js";
+
+/** @import { Folder, Message, Page, Row, Session } from "./api.js" */
+
+/** @type {import("../base/signal.js").Signal<Session | null | undefined>} */
+export const session = signal(/** @type {Session | null | undefined} */ (undefined));
+export const folders = signal(/** @type {Folder[]} */ ([]));
+export const folder = signal("INBOX");
+export const list = signal(/** @type {Page | null} */ (null));
+export const search = signal("");
+export const busy = signal(false);
+/** The message that is read. */
+export const open = signal(/** @type {Message | null} */ (null));
+/** The row that the keys act on. */
+export const cursor = signal(/** @type {number | null} */ (null));
+/** Images from elsewhere that the open message wants, and whether they are shown. */
+export const remote = signal({ count: 0, shown: false });
+/** What a phone shows: `folders`, `list` or `reader`. */
+export const pane = signal("list");
+export const trouble = signal("");
+export const toast = signal("");
+/** How to undo what the toast tells. */
+export const undo = signal(/** @type {(() => void) | null} */ (null));
+
+let toastTimer = 0;
+/** How long a word of success stays. */
+const TOAST_MS = 6000;
+
+/** @param {string} text @param {(() => void) | null} [back] */
+export function tell(text, back = null) {
+  clearTimeout(toastTimer);
+  batch(() => {
+    toast.set(text);
+    undo.set(back);
+  });
+  toastTimer = setTimeout(() => toast.set(""), TOAST_MS);
+}
+
+/** @param {unknown} error */
+export function complain(error) {
+  if (error instanceof api.Refusal) {
+    if (error.key === "log_in") {
+      session.set(null);
+      return;
+    }
+    trouble.set(t(`error_${error.key}`, { detail: error.message }));
+  } else {
+    trouble.set(String(error));
+    throw error;
+  }
+}
+
+/** @param {string} name */
+export const folderOf = (name) => folders.get().find((known) => known.name === name);
+/** @param {string} use */
+export const folderFor = (use) => folders.peek().find((known) => known.use === use);
+
+/** The name of a folder as people say it. @param {Folder | undefined} known @param {string} name */
+export function folderLabel(known, name) {
+  if (known?.use) return t(`folder_${known.use}`);
+  const separator = known?.separator ?? "/";
+  return name.split(separator).at(-1) ?? name;
+}
+
+export async function loadFolders() {
+  try {
+    folders.set(await api.folders());
+  } catch (error) {
+    complain(error);
+  }
+}
+
+let asked = 0;
+
+/** Loads a page of the folder; an answer that comes too late is dropped. @param {number} page */
+export async function loadList(page = 0) {
+  asked += 1;
+  const mine = asked;
+  busy.set(true);
+  try {
+    const loaded = await api.messages(folder.peek(), page, search.peek());
+    if (mine === asked) list.set(loaded);
+  } catch (error) {
+    if (mine === asked) complain(error);
+  } finally {
+    if (mine === asked) busy.set(false);
+  }
+}
+
+/** @param {string} name */
+export async function openFolder(name) {
+  batch(() => {
+    folder.set(name);
+    search.set("");
+    list.set(null);
+    open.set(null);
+    cursor.set(null);
+    pane.set("list");
+  });
+  await Promise.all([loadList(), loadFolders()]);
+}
+
+/** @param {string} words */
+export async function find(words) {
+  batch(() => {
+    search.set(words);
+    list.set(null);
+    open.set(null);
+    cursor.set(null);
+    pane.set("list");
+  });
+  await loadList();
+}
+
+/** @param {Row} row */
+export async function openRow(row) {
+  cursor.set(row.uid);
+  const name = folder.peek();
+  try {
+    const message = await api.message(name, row.uid);
+    if (cursor.peek() !== row.uid || folder.peek() !== name) return;
+    batch(() => {
+      remote.set({ count: 0, shown: false });
+      open.set(message);
+      pane.set("reader");
+    });
+    if (!row.seen) {
+      change(row.uid, { seen: true });
+      countUnseen(-1);
+    }
+    if (message.html) {
+      const count = await api.remoteImages(name, row.uid);
+      if (open.peek()?.uid === row.uid) remote.set({ count, shown: false });
+    }
+  } catch (error) {
+    complain(error);
+  }
+}
+
+export function closeMessage() {
+  batch(() => {
+    open.set(null);
+    pane.set("list");
+  });
+}
+
+/** @param {number} uid @param {Partial<Row>} values */
+function change(uid, values) {
+  list.update((page) => page && {
+    ...page,
+    messages: page.messages.map((row) => (row.uid === uid ? { ...row, ...values } : row)),
+  });
+  const shown = open.peek();
+  if (shown?.uid === uid) open.set({ ...shown, .../** @type {any} */ (values) });
+}
+
+/** @param {number} by */
+function countUnseen(by) {
+  const name = folder.peek();
+  folders.update((all) => all.map((known) => (known.name === name
+    ? { ...known, unseen: Math.max(0, known.unseen + by) } : known)));
+}
+
+/** The row that the keys act on, or that is read. */
+export function current() {
+  const uid = open.peek()?.uid ?? cursor.peek();
+  return list.peek()?.messages.find((row) => row.uid === uid) ?? null;
+}
+
+/** @param {number} by */
+export function step(by) {
+  const rows = list.peek()?.messages ?? [];
+  const at = rows.findIndex((row) => row.uid === cursor.peek());
+  const next = at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + by));
+  const row = rows[next];
+  if (!row) return;
+  cursor.set(row.uid);
+  if (open.peek()) openRow(row);
+}
+
+/** @param {Row} row */
+export async function toggleStar(row) {
+  const on = !row.flagged;
+  change(row.uid, { flagged: on });
+  const flag = ["\\Flagged"];
+  await api.flags(folder.peek(), [row.uid], on ? flag : [], on ? [] : flag).catch(complain);
+}
+
+/** @param {Row} row */
+export async function markUnread(row) {
+  change(row.uid, { seen: false });
+  countUnseen(1);
+  closeMessage();
+  await api.flags(folder.peek(), [row.uid], [], ["\\Seen"]).catch(complain);
+}
+
+/** Takes rows out of the list at once, and opens what follows when one was read. @param {Row} row */
+function takeOut(row) {
+  const rows = list.peek()?.messages ?? [];
+  const at = rows.findIndex((known) => known.uid === row.uid);
+  const next = rows[at + 1] ?? rows[at - 1] ?? null;
+  const wasOpen = open.peek()?.uid === row.uid;
+  batch(() => {
+    list.update((page) => page && {
+      ...page, total: page.total - 1,
+      messages: page.messages.filter((known) => known.uid !== row.uid),
+    });
+    cursor.set(next?.uid ?? null);
+    if (wasOpen) closeMessage();
+  });
+}
+
+/** @param {Row} row @param {string} to */
+export async function moveRow(row, to) {
+  const from = folder.peek();
+  if (to === from) return;
+  takeOut(row);
+  try {
+    await api.move(from, [row.uid], to);
+    tell(t("moved", { folder: folderLabel(folderOf(to), to) }));
+    await Promise.all([loadFolders(), loadList(list.peek()?.page ?? 0)]);
+  } catch (error) {
+    complain(error);
+    await loadList();
+  }
+}
+
+/** @param {Row} row */
+export async function removeRow(row) {
+  const from = folder.peek();
+  takeOut(row);
+  try {
+    const { to } = await api.remove(from, [row.uid]);
+    tell(t(to ? "thrown_away" : "removed"));
+    await Promise.all([loadFolders(), loadList(list.peek()?.page ?? 0)]);
+  } catch (error) {
+    complain(error);
+    await loadList();
+  }
+}
+
+/** @type {EventSource | null} */
+let events = null;
+let watched = "";
+
+/** Watches the folder that is shown: what arrives appears by itself. */
+export function watch() {
+  const name = folder.get();
+  if (!session.get()) {
+    events?.close();
+    events = null;
+    watched = "";
+    return;
+  }
+  if (watched === name) return;
+  watched = name;
+  events?.close();
+  events = new EventSource(`/api/events?${api.query({ folder: name })}`);
+  events.addEventListener("changed", (event) => {
+    const { arrived } = JSON.parse(/** @type {MessageEvent} */ (event).data);
+    if (arrived > 0) tell(t(arrived === 1 ? "arrived_one" : "arrived_many", { count: arrived }));
+    loadFolders();
+    loadList(list.peek()?.page ?? 0);
+  });
+  events.addEventListener("ended", () => session.set(null));
+}
