@@ -46,7 +46,7 @@ pub(crate) fn clean(
         .add_tag_attributes("th", ["width", "height", "colspan", "rowspan", "nowrap"])
         .add_url_schemes(["cid"])
         .rm_url_schemes(["ftp", "ftps", "magnet", "ipfs", "irc", "geo", "sms", "webcal", "xmpp"])
-        .url_relative(UrlRelative::Deny)
+        .url_relative(UrlRelative::Custom(Box::new(own_image)))
         .link_rel(Some("noopener noreferrer nofollow"))
         .set_tag_attribute_value("a", "target", "_blank")
         .attribute_filter(move |element, attribute, value| match (element, attribute) {
@@ -70,11 +70,19 @@ fn source<'v>(
         let id = value.get(id.len()..).unwrap_or_default();
         return inline.get(id).map(|address| Cow::Owned(address.clone()));
     }
-    if remote == RemoteImages::Shown {
+    let lower = value.to_ascii_lowercase();
+    let elsewhere = lower.starts_with("https://") || lower.starts_with("http://");
+    if elsewhere && remote == RemoteImages::Shown {
         return Some(Cow::Borrowed(value));
     }
     left.fetch_add(1, Ordering::Relaxed);
     None
+}
+
+/// The only addresses without a scheme are those that [`source`] has put there: a
+/// message cannot know the key in them.
+fn own_image(address: &str) -> Option<Cow<'_, str>> {
+    address.starts_with("/cid/").then(|| Cow::Borrowed(address))
 }
 
 fn style<'v>(value: &'v str, remote: RemoteImages, left: &AtomicUsize) -> Option<Cow<'v, str>> {
