@@ -84,17 +84,22 @@ async function runOne(test, browser, base, shots) {
         problems.push(`console: ${message.text()}`);
       }
     });
-    await made.goto(base + path);
+    await made.goto(new URL(path, base).href);
     await made.waitForSelector("body[data-view]");
     return made;
   };
   const shot = (of, name) => of.screenshot({ path: join(shots, `${name}.png`) });
   try {
-    await within(test.body({ page, shot, base }), TEST_MS_MAX);
+    await within(test.body({ page, shot, base, binary }), TEST_MS_MAX);
     if (problems.length > 0) throw new Error(problems.join("\n"));
     counts.passed += 1;
     console.log(`ok   ${test.file} · ${test.name}`);
   } catch (error) {
+    if (error.skipped) {
+      skip(error.message);
+      await Promise.all(opened.map((context) => context.close()));
+      return;
+    }
     counts.failed += 1;
     console.log(`FAIL ${test.file} · ${test.name}\n     ${error.stack ?? error}`);
     const last = opened.at(-1)?.pages()[0];

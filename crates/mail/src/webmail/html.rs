@@ -82,7 +82,7 @@ fn source<'v>(
 /// The only addresses without a scheme are those that [`source`] has put there: a
 /// message cannot know the key in them.
 fn own_image(address: &str) -> Option<Cow<'_, str>> {
-    address.starts_with("/cid/").then(|| Cow::Borrowed(address))
+    address.starts_with("/cid/").then_some(Cow::Borrowed(address))
 }
 
 fn style<'v>(value: &'v str, remote: RemoteImages, left: &AtomicUsize) -> Option<Cow<'v, str>> {

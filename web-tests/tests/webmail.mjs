@@ -1,0 +1,307 @@
+// Webmail in front of Dovecot, as people use it.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { startMail } from "../mail.mjs";
+import { fitsItsWindow } from "../tools.mjs";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+/** A picture of one grey point. */
+const POINT = "R0lGODlhAQABAIAAAMzMzAAAACH5BAAAAAAALAAAAAABAAEAAAICRAEAOw==";
+
+const mail = (from, subject, body, more = "", date = "Mon, 01 Feb 2027 10:00:00 -0500") =>
+  `From: ${from}\r\nTo: Carlos Rojas <carlos@urosario.edu.co>\r\nSubject: ${subject}\r\n`
+  + `Date: ${date}\r\nMessage-ID: <${subject.replace(/\W/g, "")}@umass.edu>\r\n${more}\r\n${body}`;
+
+const HTML = mail("Tienda Andina <news@andina.example>", "Your order is on its way",
+  "--x\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+  + "<h2 style=\"color:#0b7285\">Gracias, Carlos</h2><p onclick=\"parent.hacked=1\">Your order "
+  + "<b>4711</b> left our store this morning.</p><script>parent.hacked=1</script>"
+  + "<table width=\"100%\" cellpadding=\"8\"><tr bgcolor=\"#eef1f6\"><td>Coffee, 2 kg</td>"
+  + "<td>COP 84.000</td></tr><tr><td>Mug</td><td>COP 26.000</td></tr></table>"
+  + "<p><img src=\"cid:point\" alt=\"own\" width=\"12\" height=\"12\">"
+  + "<img src=\"http://127.0.0.1:9/track.gif\" alt=\"remote\"></p>"
+  + "<p><a href=\"https://andina.example/orders/4711\">Follow it</a></p>\r\n"
+  + "--x\r\nContent-Type: image/gif\r\nContent-ID: <point>\r\n"
+  + `Content-Transfer-Encoding: base64\r\n\r\n${POINT}\r\n--x--\r\n`,
+  "MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=x\r\n");
+
+const FILES = mail("Ana Torres <ana@umass.edu>", "Minutes of the meeting",
+  "--y\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nCarlos,\r\n\r\nhere are the minutes and "
+  + "the figures.\r\n\r\nAna\r\n--y\r\nContent-Type: application/pdf; name=minutes.pdf\r\n"
+  + "Content-Disposition: attachment; filename=minutes.pdf\r\nContent-Transfer-Encoding: base64"
+  + "\r\n\r\nJVBERi0xLjQK\r\n--y--\r\n",
+  "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=y\r\n");
+
+const TALK = mail("=?utf-8?q?Andrea_Mu=C3=B1oz?= <andrea@urosario.edu.co>", "Lunch on Thursday?",
+  "Hi Carlos,\r\n\r\nshall we have lunch on Thursday? The new place at the corner has\r\n"
+  + "arepas: https://arepas.example/menu\r\n\r\nAndrea\r\n");
+
+/** @type {Promise<Awaited<ReturnType<typeof startMail>>> | null} */
+let started = null;
+
+/** The server is started once, with the first test, and stops with the program. */
+async function server(binary) {
+  started ??= startMail(binary).then((running) => {
+    process.on("exit", running.stop);
+    for (const [from, subject, text] of [
+      ["Registrar <registro@urosario.edu.co>", "Dates of the term", "The term begins on Monday."],
+      ["Luis Pardo <luis@urosario.edu.co>", "Re: Network lab", "The switch is back. Thanks!"],
+      ["Library <library@umass.edu>", "A book is due", "Computer Networking is due on Friday."],
+      ["Marta Ruiz <marta@umass.edu>", "Photos", "They came out well, see for yourself."],
+    ]) running.deliver("carlos", mail(from, subject, `${text}\r\n`));
+    for (const message of [FILES, HTML, TALK]) running.deliver("carlos", message);
+    return running;
+  });
+  return started;
+}
+
+async function logIn({ page, binary }, options = {}, user = "carlos") {
+  const running = await server(binary);
+  const web = await page(running.base, options);
+  await web.waitForSelector("body[data-view=login] #user");
+  await web.fill("#user", user);
+  await web.fill("#password", user);
+  await web.click(".login-card .primary");
+  await web.waitForSelector(".row, .list .nothing");
+  return { web, running };
+}
+
+const row = (web, subject) => web.locator(".row", { hasText: subject });
+const read = async (web, subject) => {
+  await row(web, subject).locator(".row-open").click();
+  await web.waitForSelector(`.subject:has-text("${subject}")`);
+};
+
+async function isAccessible(web, where) {
+  await web.evaluate(AXE);
+  const { violations } = await web.evaluate(() => window.axe.run(document, {
+    runOnly: ["wcag2a", "wcag2aa"], iframes: false,
+  }));
+  const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
+  const told = serious.map(({ id, nodes }) => `${id}: ${nodes[0].html}`).join("\n");
+  assert.equal(serious.length, 0, `${where}:\n${told}`);
+}
+
+export default {
+  "webmail: a wrong password is told, the right one opens the inbox": async (test) => {
+    const running = await server(test.binary);
+    const web = await test.page(running.base, { errorsExpected: true });
+    await web.waitForSelector("#user");
+    await test.shot(web, "webmail-login");
+    await isAccessible(web, "login");
+    await web.fill("#user", "carlos");
+    await web.fill("#password", "wrong");
+    await web.click(".login-card .primary");
+    await web.waitForSelector(".login-trouble:has-text('not right')");
+    await web.fill("#password", "carlos");
+    await web.keyboard.press("Enter");
+    await web.waitForSelector(".row");
+    assert.ok(await row(web, "Lunch on Thursday?").isVisible());
+    assert.equal(await web.locator(".folder.current").textContent(), "Inbox7");
+    await test.shot(web, "webmail-list");
+    const cookies = await web.context().cookies();
+    assert.ok(cookies[0].httpOnly && cookies[0].sameSite === "Strict");
+  },
+
+  "webmail: a message is read, marked as read, and its file is saved": async (test) => {
+    const { web } = await logIn(test, { errorsExpected: true });
+    await read(web, "Lunch on Thursday?");
+    assert.match(await web.textContent(".text"), /shall we have lunch/);
+    assert.match(await web.textContent(".from"), /Andrea Muñoz/);
+    await web.waitForSelector(".row:not(.unseen):has-text('Lunch')");
+    await test.shot(web, "webmail-read-dark");
+    await isAccessible(web, "reading, dark");
+    await web.click(".theme-button");
+    await test.shot(web, "webmail-read-light");
+    await isAccessible(web, "reading, light");
+    await read(web, "Minutes of the meeting");
+    const saved = web.waitForEvent("download");
+    await web.click(".file");
+    const file = await saved;
+    assert.equal(file.suggestedFilename(), "minutes.pdf");
+    assert.equal(readFileSync(await file.path(), "latin1"), "%PDF-1.4\n");
+    await test.shot(web, "webmail-file");
+  },
+
+  "webmail: HTML is cleaned, its own image shown, a remote one only when asked for":
+    async (test) => {
+      const { web } = await logIn(test, { errorsExpected: true });
+      const asked = [];
+      web.on("request", (request) => asked.push(request.url()));
+      await read(web, "Your order is on its way");
+      const frame = web.frameLocator("iframe.html");
+      await frame.locator("h2").waitFor();
+      assert.equal(await frame.locator("script, [onclick]").count(), 0);
+      assert.equal(await web.evaluate(() => window.hacked), undefined);
+      const width = await frame.locator("img[alt=own]").evaluate((image) => image.naturalWidth);
+      assert.equal(width, 1, "the message's own image is loaded");
+      assert.ok(!asked.some((url) => url.includes("track.gif")), "nothing remote is fetched");
+      await web.waitForSelector(".images:not([hidden])");
+      await test.shot(web, "webmail-html");
+      const fetched = web.waitForRequest((request) => request.url().includes("track.gif"));
+      await web.click(".images button");
+      await fetched;
+    },
+
+  "webmail: words are searched for in the whole message": async (test) => {
+    const { web } = await logIn(test);
+    await web.keyboard.press("/");
+    await web.keyboard.type("networking from:library");
+    await web.keyboard.press("Enter");
+    await web.waitForSelector(".list-head h1:has-text('networking')");
+    await web.waitForFunction(() => document.querySelectorAll(".row").length === 1);
+    assert.ok(await row(web, "A book is due").isVisible());
+    await test.shot(web, "webmail-search");
+    await web.click("[aria-label='End the search']");
+    await web.waitForFunction(() => document.querySelectorAll(".row").length > 5);
+  },
+
+  "webmail: a message is written with a file, kept as a draft, and sent": async (test) => {
+    const { web, running } = await logIn(test);
+    await web.click(".compose-button");
+    await web.fill("#to", "Andrea Muñoz <andrea@urosario.edu.co>");
+    await web.fill("#subject", "El informe del año");
+    await web.fill("#text", "Hola Andrea,\n\n.aquí va el informe.\n\nCarlos");
+    await web.setInputFiles(".composer input[type=file]",
+      { name: "informe.txt", mimeType: "text/plain", buffer: Buffer.from("cifras") });
+    await web.waitForSelector(".draft-state:has-text('Draft kept')");
+    await test.shot(web, "webmail-compose");
+    await isAccessible(web, "composing");
+    await web.click("[aria-label='Close and keep the draft']");
+    await web.click("[data-folder=Drafts]");
+    await row(web, "El informe del año").locator(".row-open").click();
+    await web.waitForSelector(".composer .chosen-files:has-text('informe.txt')");
+    assert.match(await web.inputValue("#text"), /\.aquí va/);
+    await web.click(".send");
+    await web.waitForSelector(".notice:has-text('Message sent')");
+    const { to, data } = running.sent.at(-1);
+    assert.deepEqual(to, ["andrea@urosario.edu.co"]);
+    assert.match(data, /filename="?informe\.txt/);
+    await web.click("[data-folder=Sent]");
+    await row(web, "El informe del año").waitFor();
+    await web.click("[data-folder=Drafts]");
+    await web.waitForSelector(".list .nothing");
+  },
+
+  "webmail: nobody of that name is told, and the draft stays": async (test) => {
+    const { web } = await logIn(test, { errorsExpected: true });
+    await web.keyboard.press("c");
+    await web.fill("#to", "nobody@urosario.edu.co");
+    await web.fill("#text", "?");
+    await web.click(".send");
+    await web.waitForSelector(".notice.bad:has-text('nobody of that name')");
+    assert.equal(await web.inputValue("#text"), "?");
+    await web.click(".discard");
+    await web.waitForSelector(".composer", { state: "detached" });
+  },
+
+  "webmail: a reply quotes, goes to the sender, and marks what it answers": async (test) => {
+    const { web, running } = await logIn(test);
+    await read(web, "Lunch on Thursday?");
+    await web.keyboard.press("r");
+    await web.waitForSelector(".composer");
+    assert.match(await web.inputValue("#to"), /andrea@urosario\.edu\.co/);
+    assert.equal(await web.inputValue("#subject"), "Re: Lunch on Thursday?");
+    assert.match(await web.inputValue("#text"), /> shall we have lunch/);
+    await web.keyboard.type("Yes, gladly.");
+    await web.keyboard.press("Control+Enter");
+    await web.waitForSelector(".composer", { state: "detached" });
+    const { data } = running.sent.at(-1);
+    assert.match(data, /In-Reply-To: <LunchonThursday@umass\.edu>/);
+    await web.waitForSelector(".row:has-text('Lunch') .answered");
+  },
+
+  "webmail: messages are moved, thrown away, and gone for good": async (test) => {
+    const { web } = await logIn(test);
+    await web.click(".new-folder");
+    await web.fill("#folder-name", "Año 2027");
+    await web.keyboard.press("Enter");
+    await web.waitForSelector(".list .nothing");
+    await web.click("[data-folder=INBOX]");
+    await read(web, "Dates of the term");
+    await web.keyboard.press("v");
+    await web.click("dialog [data-folder='Año 2027']");
+    await web.waitForSelector(".notice:has-text('Moved to Año 2027')");
+    assert.equal(await row(web, "Dates of the term").count(), 0);
+    await web.click("[data-folder='Año 2027']");
+    await row(web, "Dates of the term").waitFor();
+    await read(web, "Dates of the term");
+    await web.click(".tools .delete");
+    await web.waitForSelector(".notice:has-text('trash')");
+    await web.click("[data-folder=Trash]");
+    await read(web, "Dates of the term");
+    await web.keyboard.press("#");
+    await web.waitForSelector(".notice:has-text('for good')");
+    await web.waitForSelector(".list .nothing");
+  },
+
+  "webmail: new mail appears by itself": async (test) => {
+    const { web, running } = await logIn(test);
+    running.deliver("carlos", mail("Bea <bea@umass.edu>", "Just now", "Fresh.\r\n"));
+    await row(web, "Just now").waitFor({ timeout: 20_000 });
+    await web.waitForSelector(".notice:has-text('arrived')");
+    await test.shot(web, "webmail-arrived");
+  },
+
+  "webmail: in Spanish every text is Spanish": async (test) => {
+    const { web, running } = await logIn(test, { locale: "es-CO" });
+    assert.equal(await web.getAttribute("html", "lang"), "es");
+    const load = async (name) => (await fetch(`${running.base}/text/${name}.json`)).json();
+    const [english, spanish] = [await load("en"), await load("es")];
+    const shown = await web.evaluate(() => document.body.innerText);
+    assert.ok(shown.includes(spanish.compose) && shown.includes(spanish.folder_inbox));
+    for (const key of Object.keys(english).filter((name) => name.includes("_"))) {
+      assert.ok(!shown.includes(key), `the key ${key} is shown`);
+    }
+    await test.shot(web, "webmail-spanish");
+  },
+
+  "webmail: everything is reached by keys, and ? lists them": async (test) => {
+    const { web } = await logIn(test, { errorsExpected: true });
+    await web.keyboard.press("j");
+    await web.keyboard.press("j");
+    await web.keyboard.press("k");
+    assert.ok(await web.locator(".row").first().evaluate((e) => e.classList.contains("chosen")));
+    await web.keyboard.press("o");
+    await web.waitForSelector(".message");
+    await web.keyboard.press("u");
+    await web.waitForSelector(".message", { state: "detached" });
+    await web.keyboard.press("s");
+    await web.waitForSelector(".row .star.on");
+    await web.keyboard.press("?");
+    await web.waitForSelector("dialog[open] .keys-table");
+    const keys = await web.locator("dialog kbd").allTextContents();
+    for (const key of ["j", "k", "r", "c", "/", "?"]) assert.ok(keys.includes(key), key);
+    await test.shot(web, "webmail-keys");
+    await web.keyboard.press("Escape");
+    await web.keyboard.press("s");
+  },
+
+  "webmail: on a phone one pane fills the window": async (test) => {
+    for (const colorScheme of ["dark", "light"]) {
+      const options = { ...PHONE, colorScheme, errorsExpected: true };
+      const { web } = await logIn(test, options);
+      await fitsItsWindow(web);
+      await test.shot(web, `webmail-phone-list-${colorScheme}`);
+      await web.locator(".to-folders").tap();
+      await web.locator("[data-folder=Trash]").waitFor();
+      await test.shot(web, `webmail-phone-folders-${colorScheme}`);
+      await web.locator("[data-folder=INBOX]").tap();
+      await row(web, "Lunch").locator(".row-open").tap();
+      await web.waitForSelector(".message .subject");
+      assert.ok(!await web.isVisible("#list"));
+      await fitsItsWindow(web);
+      await isAccessible(web, `phone, ${colorScheme}`);
+      await test.shot(web, `webmail-phone-read-${colorScheme}`);
+      await web.locator(".to-list").tap();
+      await web.locator(".compose-float").tap();
+      await web.waitForSelector(".composer");
+      await fitsItsWindow(web);
+      await test.shot(web, `webmail-phone-compose-${colorScheme}`);
+      await web.locator(".discard").tap();
+    }
+  },
+};
