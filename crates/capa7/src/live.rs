@@ -15,7 +15,6 @@ use capa7_net::doctor::{self, Mode};
 use capa7_net::loopback::LowPorts;
 use capa7_net::namespace::House;
 use capa7_net::startup::Confinement;
-use capa7_net::tls::Authority;
 use capa7_net::wire::Wire;
 use clap::ValueEnum;
 
@@ -48,8 +47,6 @@ pub(crate) struct LiveLab {
     /// without veth.
     pub(crate) wire: Option<Wire>,
     house: Option<Arc<House>>,
-    /// The lab's certificate authority, trusted by exec'ed programs.
-    pub(crate) authority: Authority,
 }
 
 impl LivePlan {
@@ -96,10 +93,10 @@ impl LivePlan {
     }
 
     /// Starts the world's hosts and, when there can be one, the wire.
-    pub(crate) fn start(&self, world: World, seed: u64) -> Result<LiveLab> {
+    pub(crate) async fn start(&self, world: World, seed: u64) -> Result<LiveLab> {
         let world = if self.mode == Mode::Sealed { world } else { world.in_loopback() };
         let network = self.network(&world, seed);
-        let lab = Lab::start(&network, &world)?;
+        let lab = Lab::start(&network, &world).await?;
         self.attach(&network, lab)
     }
 
@@ -113,8 +110,7 @@ impl LivePlan {
             ),
             _ => None,
         };
-        let authority = Authority::new(network)?;
-        Ok(LiveLab { mode: self.mode, lab, wire, house, authority })
+        Ok(LiveLab { mode: self.mode, lab, wire, house })
     }
 }
 

@@ -34,7 +34,7 @@ fn run(address: &str) -> anyhow::Result<()> {
         async |world, door| {
             let network =
                 Network::loopback(network_config(&world, SEED, CAPTURE_BYTES), LowPorts::probe());
-            let lab = Lab::start(&network, &world)?;
+            let lab = Lab::start(&network, &world).await?;
             let machine = Host::machine(Room::Http);
             let listener = machine.adopt(door)?;
             Page::new(machine, Some(Live::new(lab, "loopback", "page"))).serve(listener).await?;

@@ -12,13 +12,16 @@
 
 mod action;
 mod breakage;
+mod letters;
 mod load;
+mod mail;
 mod outcome;
 mod program;
 mod registries;
 mod send;
 mod served;
 mod services;
+mod typed;
 mod uppercase;
 
 use std::collections::BTreeMap;
@@ -27,13 +30,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use capa7_dissect::{Cause, Causes};
 use capa7_dns_proto::{Name, RecordType};
+use capa7_net::tls::Authority;
 use capa7_net::{Host, HostConfig, Network, NetworkConfig};
 
 use crate::story::HostTable;
 use crate::text::Bilingual;
 use crate::world::{World, WorldHost};
 
-pub use outcome::{ActionResult, LoadResult, Outcome, RecordShown};
+use mail::MailServers;
+pub use outcome::{ActionResult, LoadResult, MessageShown, Outcome, RecordShown};
 pub use program::{ProgramCall, ProgramEnd, ProgramFuture, Programs};
 pub use services::Resolver;
 
@@ -54,6 +59,8 @@ struct Shared {
     /// Servers run as long as they are held.
     _servers: services::Servers,
     programs: OnceLock<Programs>,
+    authority: Authority,
+    mail: MailServers,
 }
 
 /// Why something cannot be done in this lab.
@@ -92,7 +99,7 @@ impl Lab {
     ///
     /// # Errors
     /// When a service cannot listen, or a zone cannot be served.
-    pub fn start(network: &Network, world: &World) -> Result<Self, LabError> {
+    pub async fn start(network: &Network, world: &World) -> Result<Self, LabError> {
         let mut hosts = Vec::with_capacity(world.hosts.len());
         for host in &world.hosts {
             let added = network.add_host(HostConfig {
@@ -108,8 +115,13 @@ impl Lab {
         let (servers, resolvers) = services::start(world, &hosts, &zones)?;
         let uppercase = uppercase::UppercaseServers::default();
         uppercase.start_all(&world.hosts.iter().zip(&hosts).collect::<Vec<_>>())?;
+        let authority = Authority::new(network)
+            .map_err(|error| LabError::Bad(format!("no certificate authority: {error}")))?;
+        let mail = MailServers::start(world, &hosts, &authority).await?;
         let shared = Shared {
             network: network.clone(),
+            authority,
+            mail,
             world: world.clone(),
             hosts: HostTable::of(world),
             zones,
@@ -143,6 +155,12 @@ impl Lab {
     #[must_use]
     pub fn resolvers(&self) -> &BTreeMap<String, Resolver> {
         &self.shared.resolvers
+    }
+
+    /// Who signs the certificates of this lab's servers.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.shared.authority
     }
 
     /// The records of a zone at this moment.

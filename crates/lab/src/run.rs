@@ -238,9 +238,12 @@ pub fn run_virtual(scenario: &Scenario, options: &RunOptions) -> Result<RunRepor
     let plan = drive::Plan::new(scenario, options)?;
     let config = network_config(&plan.world, plan.seed, CAPTURE_BYTES);
     let network = VirtualNetwork::new(config);
-    let lab = Lab::start(network.network(), &plan.world)?;
-    let driven = network.run(drive::drive(&lab, &plan));
-    let driven = driven.map_err(|_| RunError::Stalled(scenario.id.clone()))??;
+    let run = network.run(async {
+        let lab = Lab::start(network.network(), &plan.world).await?;
+        let driven = drive::drive(&lab, &plan).await?;
+        Ok::<_, RunError>((lab, driven))
+    });
+    let (lab, driven) = run.map_err(|_| RunError::Stalled(scenario.id.clone()))??;
     let report = log::judge(&lab, &plan, driven);
     network.shutdown();
     Ok(report)
@@ -272,7 +275,7 @@ pub async fn run_on(
     if addresses == Addresses::Loopback {
         plan.world = plan.world.in_loopback();
     }
-    let lab = Lab::start(network, &plan.world)?;
+    let lab = Lab::start(network, &plan.world).await?;
     prepare(&lab)?;
     let driven = drive::drive(&lab, &plan).await?;
     Ok(log::judge(&lab, &plan, driven))

@@ -12,6 +12,7 @@
 
 pub(crate) mod deeds;
 pub(crate) mod file;
+mod letters;
 mod narration;
 pub(crate) mod references;
 
@@ -29,6 +30,7 @@ pub use deeds::{
     Reset, Rewrite, Run, Send, Which,
 };
 pub use file::FilterText;
+pub use letters::{Attachment, QueueCommand, QueueDeed, Typed, Write};
 pub use narration::StepText;
 
 /// A scenario that was read and whose references all hold.

@@ -265,6 +265,18 @@ impl World {
             .or_else(|| self.hosts.iter().find(|host| host.public_name.eq_ignore_ascii_case(word)))
     }
 
+    /// The mail address of a person, with the server that keeps their mailbox:
+    /// the name before the @ is the person's.
+    #[must_use]
+    pub fn address_of_person(&self, word: &str) -> Option<(&Address, &WorldHost)> {
+        let person = self.meant(word)?.person.as_deref()?;
+        self.hosts.iter().find_map(|host| {
+            let people = &host.services.mail.as_ref()?.people;
+            let address = people.iter().find(|a| a.local().eq_ignore_ascii_case(person))?;
+            Some((address, host))
+        })
+    }
+
     /// All hosts that a word means: one as [`World::meant`], or those of a
     /// site, or of a tier.
     #[must_use]

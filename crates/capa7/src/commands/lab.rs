@@ -134,7 +134,7 @@ async fn work(
 ) -> Result<()> {
     let machine = Host::machine(Room::Lab);
     let mut signals = machine.signals()?;
-    let live = Arc::new(plan.start(world, arguments.seed)?);
+    let live = Arc::new(plan.start(world, arguments.seed).await?);
     let mut tasks: Vec<Task<()>> = Vec::new();
     let control = Arc::new(control::Control::new(Arc::clone(&live)));
     tasks.push(machine.spawn("control", control::serve(control, doors.control)));

@@ -33,6 +33,9 @@ impl Lab {
             Action::Revive(host) => self.set_down(host.get_ref(), false)?,
             Action::Link(change) => self.change_link(change)?,
             Action::Run(run) => self.run_program(run).await?,
+            Action::Type(typed) => self.type_lines(typed).await?,
+            Action::Write(write) => self.write_letter(write).await?,
+            Action::Queue(deed) => self.queue_deed(deed).await?,
         };
         Ok(ActionResult { event, began, ended: self.network().now(), outcome })
     }

@@ -56,6 +56,11 @@ pub enum Outcome {
         /// How many bytes.
         bytes: usize,
     },
+    /// Lines of text: the replies to what was typed, messages that were read.
+    Lines {
+        /// In their order.
+        lines: Vec<String>,
+    },
     /// Many queries.
     Load(LoadResult),
     /// A program ended.
@@ -83,6 +88,15 @@ pub struct LoadResult {
     pub answered: u64,
     /// Nanoseconds of waiting, summed over the answered.
     pub waited_ns: u64,
+}
+
+/// A message of a mailbox as checks look at it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MessageShown {
+    /// Its subject, decoded.
+    pub subject: String,
+    /// Its flags, in order.
+    pub flags: Vec<String>,
 }
 
 /// A record as people write it.
@@ -128,5 +142,26 @@ impl Outcome {
             additional: shown(&message.additionals),
             tcp,
         }
+    }
+}
+
+impl MessageShown {
+    /// Whether it has this subject and, when they are written behind it, these
+    /// flags: `Hola \\Seen`.
+    #[must_use]
+    pub fn is(&self, wanted: &str) -> bool {
+        let is_flag = |word: &str| word.starts_with('\\');
+        let mut words: Vec<&str> = wanted.split(' ').collect();
+        let first = words.iter().position(|word| is_flag(word)).unwrap_or(words.len());
+        let flags = words.split_off(first);
+        self.subject == words.join(" ")
+            && flags.iter().all(|flag| self.flags.iter().any(|have| have == flag))
+    }
+}
+
+impl std::fmt::Display for MessageShown {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}", self.subject)?;
+        self.flags.iter().try_for_each(|flag| write!(out, " {flag}"))
     }
 }

@@ -18,7 +18,7 @@ fn outcomes(actions: &str) -> Vec<Outcome> {
     let actions: Actions = toml::from_str(actions).unwrap();
     let world = internet();
     let network = VirtualNetwork::new(network_config(&world, 1, 64 << 20));
-    let lab = Lab::start(network.network(), &world).unwrap();
+    let lab = network.run(Lab::start(network.network(), &world)).unwrap().unwrap();
     let done = network.run(async {
         let mut outcomes = Vec::new();
         for action in &actions.act {
@@ -41,7 +41,7 @@ fn data(outcome: &Outcome) -> Vec<&str> {
 fn hosts_are_numbered_in_the_order_of_the_world() {
     let world = internet();
     let network = VirtualNetwork::new(network_config(&world, 1, 1 << 20));
-    let lab = Lab::start(network.network(), &world).unwrap();
+    let lab = network.run(Lab::start(network.network(), &world)).unwrap().unwrap();
     for host in network.network().hosts() {
         assert_eq!(lab.hosts().get(host.id()).unwrap().name, host.name());
     }
@@ -114,7 +114,7 @@ fn a_registration_is_one_tree_from_registrar_to_every_server_within_a_second() {
     // course D9, D14; RFC 2136
     let world = internet();
     let network = VirtualNetwork::new(network_config(&world, 1, 1 << 20));
-    let lab = Lab::start(network.network(), &world).unwrap();
+    let lab = network.run(Lab::start(network.network(), &world)).unwrap().unwrap();
     let action: Action = toml::from_str(
         r#"register = { domain = "maccshine.com",
             servers = { "dns1.maccshine.com" = "212.212.212.1", "ns1.hosting.net" = "" } }"#,
@@ -170,7 +170,7 @@ fn only_the_registry_of_a_zone_updates_it() {
     use capa7_dns_proto::update::Update;
     let world = internet();
     let network = VirtualNetwork::new(network_config(&world, 1, 1 << 20));
-    let lab = Lab::start(network.network(), &world).unwrap();
+    let lab = network.run(Lab::start(network.network(), &world)).unwrap().unwrap();
     let rcode = |from: &'static str, zone: &'static str| {
         let lab = lab.clone();
         async move {
@@ -200,7 +200,7 @@ fn the_nearest_replica_of_a_root_name_answers() {
     // course D2: Bogotá and Beijing share a root name, each has its own copy near.
     let world = internet();
     let network = VirtualNetwork::new(network_config(&world, 1, 1 << 20));
-    let lab = Lab::start(network.network(), &world).unwrap();
+    let lab = network.run(Lab::start(network.network(), &world)).unwrap().unwrap();
     let net = lab.network();
     let nearest = |host: &str| {
         let from = net.host(host).unwrap().id();
@@ -239,7 +239,7 @@ fn a_name_is_resolved_through_the_whole_hierarchy() {
 fn every_name_of_every_zone_resolves_from_every_site() {
     let world = internet();
     let network = VirtualNetwork::new(network_config(&world, 1, 64 << 20));
-    let lab = Lab::start(network.network(), &world).unwrap();
+    let lab = network.run(Lab::start(network.network(), &world)).unwrap().unwrap();
     let people = world.hosts.iter().filter_map(|host| host.person.as_deref());
     let hosts: Vec<&str> = world.hosts.iter().map(|host| host.public_name.as_str()).collect();
     let unregistered = |name: &str| name.ends_with("maccshine.com");

@@ -154,6 +154,7 @@ fn in_words(outcome: &Outcome, took_ms: f64) -> String {
             text
         }
         Outcome::Text { text, .. } => format!("{text}\n{took_ms:.0} ms"),
+        Outcome::Lines { lines } => format!("{}\n{took_ms:.0} ms", lines.join("\n")),
         Outcome::Load(load) => format!("{} of {} answered", load.answered, load.asked),
         Outcome::Program { code, output } => format!("{output}\nexit code {code}"),
         Outcome::Done => "done".to_owned(),

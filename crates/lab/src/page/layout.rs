@@ -174,6 +174,12 @@ fn services(services: &crate::world::Services) -> Vec<String> {
         };
         word.to_owned()
     }));
+    if let Some(mail) = &services.mail {
+        list.extend(mail.domains.iter().map(|domain| format!("mail {domain}")));
+    }
+    if let Some(webmail) = &services.webmail {
+        list.push(format!("webmail of {}", webmail.mail));
+    }
     list
 }
 

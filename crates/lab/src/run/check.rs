@@ -1,14 +1,14 @@
 //! Whether a claim holds, with what was expected and what was seen.
 
 use super::CheckResult;
-use super::drive::Snapshot;
+use super::drive::{Snapshot, State};
 use super::log::Log;
 use super::measure::{Figures, shown};
 use crate::filter::Filter;
 use crate::lab::Outcome;
 use crate::scenario::file::{
-    AnswerClaim, CacheClaim, CheckFile, Claim, Counted, Every, FilterText, MeasureClaim, Same,
-    ZoneClaim,
+    AnswerClaim, CacheClaim, CheckFile, Claim, Counted, Every, FilterText, MailboxClaim,
+    MeasureClaim, QueueClaim, Same, ZoneClaim,
 };
 use crate::story::{EventType, EventView};
 
@@ -37,6 +37,8 @@ pub(super) fn check(file: &CheckFile, log: &Log<'_>, figures: &Figures) -> Check
         Claim::Answer(claim) => answer(claim, log),
         Claim::Cache(claim) => cache(claim, snapshot),
         Claim::Zone(claim) => zone(claim, snapshot),
+        Claim::Mailbox(claim) => mailbox(claim, snapshot),
+        Claim::Queue(claim) => queue(claim, snapshot),
         Claim::Measure(claim) => measure(claim, figures),
     };
     CheckResult {
@@ -270,6 +272,11 @@ impl<'a> Answer<'a> {
             Outcome::Text { text, .. } => {
                 Self { answered: true, values: vec![text], ..Self::default() }
             }
+            Outcome::Lines { lines } => Self {
+                answered: true,
+                values: lines.iter().map(String::as_str).collect(),
+                ..Self::default()
+            },
             Outcome::Program { output, code } => {
                 Self { answered: *code == 0, values: output.lines().collect(), ..Self::default() }
             }
@@ -296,7 +303,7 @@ fn same(have: &str, want: &str) -> bool {
 }
 
 fn cache(claim: &CacheClaim, snapshot: Option<&Snapshot>) -> Verdict {
-    let records = snapshot.map_or(&[][..], |snapshot| snapshot.records.as_slice());
+    let records = records_of(snapshot);
     let ttl = records.first().map(|record| record.ttl);
     let bounded = |ttl: u32| {
         claim.ttl_at_most.is_none_or(|most| ttl <= most)
@@ -316,7 +323,7 @@ fn cache(claim: &CacheClaim, snapshot: Option<&Snapshot>) -> Verdict {
 }
 
 fn zone(claim: &ZoneClaim, snapshot: Option<&Snapshot>) -> Verdict {
-    let records = snapshot.map_or(&[][..], |snapshot| snapshot.records.as_slice());
+    let records = records_of(snapshot);
     let has = |value: &String| records.iter().any(|record| same(&record.data, value));
     Verdict {
         holds: !claim.has.is_empty() && claim.has.iter().all(has),
@@ -324,6 +331,56 @@ fn zone(claim: &ZoneClaim, snapshot: Option<&Snapshot>) -> Verdict {
         seen: records_text(records),
         events: Vec::new(),
     }
+}
+
+fn records_of(snapshot: Option<&Snapshot>) -> &[crate::lab::RecordShown] {
+    match snapshot.map(|snapshot| &snapshot.state) {
+        Some(State::Records(records)) => records,
+        _ => &[],
+    }
+}
+
+/// A mailbox holds these messages; without a snapshot it holds none.
+fn mailbox(claim: &MailboxClaim, snapshot: Option<&Snapshot>) -> Verdict {
+    let messages = match snapshot.map(|snapshot| &snapshot.state) {
+        Some(State::Mailbox(messages)) => messages.as_slice(),
+        _ => return Verdict { seen: "∅".to_owned(), ..Verdict::default() },
+    };
+    let lines: Vec<String> = messages.iter().map(ToString::to_string).collect();
+    let is_there = |wanted: &String| messages.iter().any(|message| message.is(wanted));
+    let count = claim.count.is_none_or(|count| count == count_of(&lines));
+    let mut expected: Vec<String> = claim.has.clone();
+    expected.extend(claim.lacks.iter().map(|subject| format!("¬ {subject}")));
+    expected.extend(claim.count.map(|count| format!("= {count}")));
+    Verdict {
+        holds: count
+            && !expected.is_empty()
+            && claim.has.iter().all(is_there)
+            && !claim.lacks.iter().any(is_there),
+        expected: expected.join("; "),
+        seen: format!("{}: {}", lines.len(), lines.join("; ")),
+        events: Vec::new(),
+    }
+}
+
+fn queue(claim: &QueueClaim, snapshot: Option<&Snapshot>) -> Verdict {
+    let waiting = match snapshot.map(|snapshot| &snapshot.state) {
+        Some(State::Queue(waiting)) => waiting.as_slice(),
+        _ => return Verdict { seen: "∅".to_owned(), ..Verdict::default() },
+    };
+    let count = claim.count.is_none_or(|count| count == count_of(waiting));
+    let mut expected: Vec<String> = claim.has.clone();
+    expected.extend(claim.count.map(|count| format!("= {count}")));
+    Verdict {
+        holds: count && !expected.is_empty() && claim.has.iter().all(|one| waiting.contains(one)),
+        expected: expected.join("; "),
+        seen: format!("{}: {}", waiting.len(), waiting.join("; ")),
+        events: Vec::new(),
+    }
+}
+
+fn count_of<T>(list: &[T]) -> u64 {
+    u64::try_from(list.len()).unwrap_or(u64::MAX)
 }
 
 fn records_text(records: &[crate::lab::RecordShown]) -> String {

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 use super::{Change, Deed, RunError, RunOptions, StepRun};
 use crate::filter::Filter;
-use crate::lab::{ActionResult, Lab, LabError, Outcome, RecordShown};
+use crate::lab::{ActionResult, Lab, LabError, MessageShown, Outcome, RecordShown};
 use crate::scenario::Scenario;
 use crate::scenario::file::{CheckFile, Claim, SabotageFile, StepFile, WaitFile};
 use crate::story::Teller;
@@ -37,7 +37,18 @@ pub(super) struct Driven {
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) check: String,
-    pub(super) records: Vec<RecordShown>,
+    pub(super) state: State,
+}
+
+/// What was seen.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Records of a cache or a zone.
+    Records(Vec<RecordShown>),
+    /// The messages of a mailbox.
+    Mailbox(Vec<MessageShown>),
+    /// The recipients that wait in a queue.
+    Queue(Vec<String>),
 }
 
 impl<'a> Plan<'a> {
@@ -188,10 +199,10 @@ async fn until_seen(lab: &Lab, capture: &Capture, filter: &Filter, since: Cause)
 
 /// The state that a check asks for at the end of this step.
 async fn snapshot(lab: &Lab, check: &CheckFile, step: &str) -> Option<Snapshot> {
-    let records = match &check.that {
+    let state = match &check.that {
         Claim::Cache(claim) if claim.at.get_ref() == step => {
             let (resolver, name) = (claim.resolver.get_ref(), claim.name.get_ref());
-            lab.cached(resolver, name, claim.record_type).await
+            State::Records(lab.cached(resolver, name, claim.record_type).await)
         }
         Claim::Zone(claim) if claim.at.get_ref() == step => {
             let records = lab.zone_named(claim.zone.get_ref());
@@ -200,11 +211,17 @@ async fn snapshot(lab: &Lab, check: &CheckFile, step: &str) -> Option<Snapshot> 
                 record.name.eq_ignore_ascii_case(&wanted)
                     && record.record_type == claim.record_type.to_string()
             };
-            records.into_iter().filter(is_wanted).collect()
+            State::Records(records.into_iter().filter(is_wanted).collect())
+        }
+        Claim::Mailbox(claim) if claim.at.get_ref() == step => {
+            State::Mailbox(lab.mailbox(claim.of.get_ref(), claim.folder.get_ref()).await)
+        }
+        Claim::Queue(claim) if claim.at.get_ref() == step => {
+            State::Queue(lab.waiting(claim.host.get_ref()).await)
         }
         _ => return None,
     };
-    Some(Snapshot { check: check.id.get_ref().clone(), records })
+    Some(Snapshot { check: check.id.get_ref().clone(), state })
 }
 
 /// A name relative to a zone, written out with its last dot.

@@ -135,7 +135,7 @@ fn answered(log: &Log<'_>, step: &str) -> Option<f64> {
     for result in log.results(step) {
         let (more_asked, more_answered) = match &result.outcome {
             Outcome::Load(load) => (load.asked, load.answered),
-            Outcome::Reply { .. } | Outcome::Text { .. } => (1, 1),
+            Outcome::Reply { .. } | Outcome::Text { .. } | Outcome::Lines { .. } => (1, 1),
             Outcome::Failed { .. } => (1, 0),
             Outcome::Program { .. } | Outcome::Done => (0, 0),
         };

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::file::{FilterText, record_type, type_a, uppercase_port, yes};
+use super::letters::{QueueDeed, Typed, Write};
 use crate::units::{Size, Span};
 use crate::world::file::LinkFile;
 
@@ -39,6 +40,12 @@ pub enum Action {
     Link(LinkChange),
     /// Run a program as a host (sealed labs).
     Run(Run),
+    /// Write a message and hand it to one's mail server (course M6).
+    Write(Write),
+    /// Type commands to a server by hand (course M5).
+    Type(Typed),
+    /// Do something with the messages that wait in a server's queue.
+    Queue(QueueDeed),
 }
 
 /// A query.

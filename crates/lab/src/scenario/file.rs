@@ -240,6 +240,10 @@ pub(crate) enum Claim {
     Cache(CacheClaim),
     /// A zone holds this when the step `at` ends.
     Zone(ZoneClaim),
+    /// A person's mailbox holds this when the step `at` ends.
+    Mailbox(MailboxClaim),
+    /// So many messages wait in a server's queue when the step `at` ends.
+    Queue(QueueClaim),
     /// A figure lies within bounds.
     Measure(MeasureClaim),
 }
@@ -314,6 +318,40 @@ pub(crate) struct ZoneClaim {
     pub(crate) name: Spanned<String>,
     #[serde(rename = "type", default = "type_a", deserialize_with = "record_type")]
     pub(crate) record_type: RecordType,
+    pub(crate) has: Vec<String>,
+}
+
+/// What a mailbox holds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MailboxClaim {
+    /// Whose.
+    pub(crate) of: Spanned<String>,
+    pub(crate) at: Spanned<String>,
+    #[serde(default = "inbox")]
+    pub(crate) folder: Spanned<String>,
+    /// How many messages.
+    pub(crate) count: Option<u64>,
+    /// Subjects that are there, with the flags after them when they matter:
+    /// `Hola \\Seen`.
+    #[serde(default)]
+    pub(crate) has: Vec<String>,
+    /// Subjects that are not.
+    #[serde(default)]
+    pub(crate) lacks: Vec<String>,
+}
+
+/// What waits in a queue.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QueueClaim {
+    /// Whose.
+    pub(crate) host: Spanned<String>,
+    pub(crate) at: Spanned<String>,
+    /// How many recipients still wait.
+    pub(crate) count: Option<u64>,
+    /// Recipients that wait.
+    #[serde(default)]
     pub(crate) has: Vec<String>,
 }
 
@@ -395,6 +433,11 @@ pub(super) const fn yes() -> bool {
 
 const fn one() -> u32 {
     1
+}
+
+/// Where messages arrive.
+pub(super) fn inbox() -> Spanned<String> {
+    Spanned::new(0..0, "INBOX".to_owned())
 }
 
 /// The port of the lecture's programs (course K1).

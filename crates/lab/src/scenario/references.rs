@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use capa7_dns_proto::Name;
+use capa7_mail_proto::address::Address;
+use capa7_mail_proto::mailbox::MailboxName;
 use toml::Spanned;
 
 use super::deeds::{Action, Fault, Load, Send};
 use super::file::{Claim, MeasureValue, ScenarioFile};
+use super::letters::Attachment;
 use crate::source::SourceError;
 use crate::world::build::Place;
 use crate::world::{SocketService, World};
@@ -98,6 +101,15 @@ fn check_claims(names: &Names<'_>, file: &ScenarioFile) -> Result<(), SourceErro
             Claim::Zone(claim) => {
                 names.step(&claim.at)?;
                 names.zone(&claim.zone)?;
+            }
+            Claim::Mailbox(claim) => {
+                names.step(&claim.at)?;
+                names.has_mailbox(&claim.of)?;
+                names.folder(&claim.folder)?;
+            }
+            Claim::Queue(claim) => {
+                names.step(&claim.at)?;
+                names.mail_server(&claim.host)?;
             }
             Claim::Measure(claim) => {
                 names.measure(&claim.of)?;
@@ -250,7 +262,72 @@ impl Names<'_> {
                 }
                 self.host(&run.host)
             }
+            Action::Write(_) | Action::Type(_) | Action::Queue(_) => self.mail_action(action),
         }
+    }
+
+    fn mail_action(&self, action: &Action) -> Result<(), SourceError> {
+        match action {
+            Action::Write(write) => {
+                self.has_mailbox(&write.from)?;
+                write.to.iter().try_for_each(|word| self.recipient(word))?;
+                if write.to.is_empty() {
+                    return Err(self.place.error(&write.from.span(), "say to whom, with `to`"));
+                }
+                write.attach.iter().try_for_each(|file| self.attachment(file))
+            }
+            Action::Type(typed) => {
+                self.host(&typed.from)?;
+                self.name(&typed.to)
+            }
+            Action::Queue(deed) => self.mail_server(&deed.host),
+            _ => Ok(()),
+        }
+    }
+
+    /// A person with an address at a mail server of the world.
+    fn has_mailbox(&self, word: &Spanned<String>) -> Result<(), SourceError> {
+        self.host(word)?;
+        if self.world.address_of_person(word.get_ref()).is_some() {
+            return Ok(());
+        }
+        let problem = format!("`{}` has no mailbox in this world", word.get_ref());
+        Err(self.place.error(&word.span(), problem))
+    }
+
+    /// A person with a mailbox, or any address.
+    fn recipient(&self, word: &Spanned<String>) -> Result<(), SourceError> {
+        if !word.get_ref().contains('@') {
+            return self.has_mailbox(word);
+        }
+        let parsed = word.get_ref().parse::<Address>().map(drop);
+        parsed.map_err(|error| self.place.error(&word.span(), error.to_string()))
+    }
+
+    fn attachment(&self, file: &Attachment) -> Result<(), SourceError> {
+        let spot = file.media_type.span();
+        if file.text.is_some() == file.size.is_some() {
+            return Err(self.place.error(&spot, "a file has one of: text, size"));
+        }
+        match file.media_type.get_ref().split_once('/') {
+            Some((kind, of)) if !kind.is_empty() && !of.is_empty() => Ok(()),
+            _ => Err(self.place.error(&spot, "write a media type, such as image/png")),
+        }
+    }
+
+    fn folder(&self, name: &Spanned<String>) -> Result<(), SourceError> {
+        let parsed = MailboxName::parse(name.get_ref()).map(drop);
+        parsed.map_err(|error| self.place.error(&name.span(), error.to_string()))
+    }
+
+    fn mail_server(&self, word: &Spanned<String>) -> Result<(), SourceError> {
+        self.host(word)?;
+        let host = self.world.meant(word.get_ref());
+        if host.is_some_and(|host| host.services.mail.is_some()) {
+            return Ok(());
+        }
+        let problem = format!("`{}` serves no mail", word.get_ref());
+        Err(self.place.error(&word.span(), problem))
     }
 
     fn load(&self, load: &Load) -> Result<(), SourceError> {

@@ -105,7 +105,7 @@ impl Control {
             format!("a {} lab has no hosts to be: only a sealed one does", self.live.mode_name())
         })?;
         let mut place = describe(world, host);
-        place.authority_pem = self.live.authority.certificate_pem().to_owned();
+        place.authority_pem = self.live.lab.authority().certificate_pem().to_owned();
         let machine = self.live.lab.network().host(&host.name).context("the host has gone")?;
         if self.live.wire.is_some() {
             self.live.lab.make_room(&machine).await;

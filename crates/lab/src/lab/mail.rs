@@ -1,0 +1,221 @@
+//! The mail servers of the world, and what can be seen of them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use capa7_dissect::{Cause, Room};
+use capa7_mail::config::Service;
+use capa7_mail::queue::Selection;
+use capa7_mail::server::{MailServer, MailServerConfig, Port};
+use capa7_mail::spool::Sync;
+use capa7_mail::store::{Account, StoreError};
+use capa7_mail::users::{AccountName, Users};
+use capa7_mail_proto::mailbox::MailboxName;
+use capa7_mail_proto::message::{decode, fields};
+use capa7_mail_proto::smtp::server::{AuthPolicy, Offers};
+use capa7_net::Host;
+use capa7_net::tls::Authority;
+
+use super::outcome::MessageShown;
+use super::{DNS_PORT, Lab, LabError, Outcome};
+use crate::scenario::{QueueCommand, QueueDeed};
+use crate::text::Bilingual;
+use crate::world::{MailExtension, MailService, World, WorldHost};
+
+/// The running servers, by host; they end with this value, and so does what
+/// they kept.
+#[derive(Debug, Default)]
+pub(super) struct MailServers {
+    servers: BTreeMap<String, MailServer>,
+    /// Dropped after the servers, which write in it.
+    _folder: Option<Folder>,
+}
+
+impl MailServers {
+    /// Starts the mail server of every host that has one.
+    pub(super) async fn start(
+        world: &World,
+        hosts: &[Host],
+        authority: &Authority,
+    ) -> Result<Self, LabError> {
+        let with_mail: Vec<(&WorldHost, &MailService, &Host)> = world
+            .hosts
+            .iter()
+            .zip(hosts)
+            .filter_map(|(described, host)| {
+                Some((described, described.services.mail.as_ref()?, host))
+            })
+            .collect();
+        if with_mail.is_empty() {
+            return Ok(Self::default());
+        }
+        let folder = Folder::new().map_err(|error| {
+            LabError::Bad(format!("no folder for the lab's mail: {error}; set TMPDIR to one"))
+        })?;
+        let mut servers = BTreeMap::new();
+        for (described, service, host) in with_mail {
+            let failed = |problem: String| LabError::Service {
+                host: described.name.clone(),
+                service: "the mail server",
+                problem,
+            };
+            let config = config(world, described, service, authority, folder.path())
+                .map_err(|error| failed(error.to_string()))?;
+            let ports: Vec<Port> = host
+                .addresses()
+                .iter()
+                .flat_map(|address| Port::usual(*address, config.tls.is_some()))
+                .filter(|port| matches!(port.service, Service::Smtp | Service::Submission))
+                .collect();
+            let server = MailServer::start(host, config, &ports).await;
+            let server = server.map_err(|error| failed(error.to_string()))?;
+            servers.insert(described.name.clone(), server);
+        }
+        Ok(Self { servers, _folder: Some(folder) })
+    }
+}
+
+fn config(
+    world: &World,
+    described: &WorldHost,
+    service: &MailService,
+    authority: &Authority,
+    folder: &Path,
+) -> Result<MailServerConfig, LabError> {
+    let bad = |problem: String| LabError::Bad(problem);
+    let users = Users::lab(&service.domains, &service.people);
+    let users = users.map_err(|error| bad(error.to_string()))?;
+    let resolver = world.resolver_of(described);
+    let resolver = resolver.ok_or_else(|| LabError::NoResolver(described.name.clone()))?;
+    let resolver = resolver.addresses.first();
+    let resolver = resolver.ok_or_else(|| bad("its name server has no address".to_owned()))?;
+    let root = folder.join(&described.name);
+    let resolver = SocketAddr::new(*resolver, DNS_PORT);
+    let mut config = MailServerConfig::new(&described.public_name, users, root, resolver);
+    config.sync = Sync::Off;
+    config.passwords = AuthPolicy::InClear;
+    config.offers = offers(&service.lacks);
+    if !service.lacks.contains(&MailExtension::StartTls) {
+        let tls = authority.server(&[&described.public_name], &[]);
+        config.tls = Some(tls.map_err(|error| bad(error.to_string()))?);
+    }
+    Ok(config)
+}
+
+fn offers(lacks: &[MailExtension]) -> Offers {
+    let has = |extension| !lacks.contains(&extension);
+    Offers {
+        pipelining: has(MailExtension::Pipelining),
+        eight_bit: has(MailExtension::EightBitMime),
+        smtputf8: has(MailExtension::SmtpUtf8),
+        chunking: has(MailExtension::Chunking),
+    }
+}
+
+impl Lab {
+    /// Does something with a queue, as its operator.
+    pub(super) async fn queue_deed(&self, deed: &QueueDeed) -> Result<(Cause, Outcome), LabError> {
+        let (described, host) = self.host(deed.host.get_ref())?;
+        let name = &described.name;
+        let (en, es) = match deed.deed {
+            QueueCommand::Flush => ("tries all that wait", "intenta todo lo que espera"),
+            QueueCommand::Hold => ("holds its queue", "retiene su cola"),
+            QueueCommand::Release => ("releases its queue", "libera su cola"),
+            QueueCommand::Delete => ("empties its queue", "vacía su cola"),
+        };
+        let text = Bilingual::new(format!("{name} {en}"), format!("{name} {es}"));
+        let event = self.note_action(&host.in_room(Room::Mail), text);
+        let server = self.mail_server(name)?;
+        let queue = server.queue();
+        let done = match deed.deed {
+            QueueCommand::Flush => queue.flush(Selection::All).await,
+            QueueCommand::Hold => queue.hold(Selection::All).await,
+            QueueCommand::Release => queue.release(Selection::All).await,
+            QueueCommand::Delete => queue.delete(Selection::All).await,
+        };
+        let outcome = match done {
+            Ok(count) => Outcome::Lines { lines: vec![count.to_string()] },
+            Err(error) => Outcome::failed(error),
+        };
+        Ok((event, outcome))
+    }
+
+    fn mail_server(&self, host: &str) -> Result<&MailServer, LabError> {
+        let server = self.shared.mail.servers.get(host);
+        server.ok_or_else(|| LabError::Bad(format!("`{host}` serves no mail")))
+    }
+
+    /// The recipients that wait in a server's queue, the oldest first.
+    pub(crate) async fn waiting(&self, host: &str) -> Vec<String> {
+        let Some(described) = self.world().meant(host) else { return Vec::new() };
+        let Ok(server) = self.mail_server(&described.name) else { return Vec::new() };
+        let listed = server.queue().list(Selection::All, 0, SHOWN_MAX).await;
+        let entries = listed.unwrap_or_default();
+        entries.into_iter().map(|entry| entry.recipient.to_string()).collect()
+    }
+
+    /// The messages of a person's mailbox, in the order of their UIDs.
+    pub(crate) async fn mailbox(&self, person: &str, folder: &str) -> Vec<MessageShown> {
+        let Some((address, server)) = self.world().address_of_person(person) else {
+            return Vec::new();
+        };
+        let (Ok(account), Ok(folder)) = (AccountName::of(address), MailboxName::parse(folder))
+        else {
+            return Vec::new();
+        };
+        let Ok((_, host)) = self.host(&server.name) else { return Vec::new() };
+        let Ok(server) = self.mail_server(&server.name) else { return Vec::new() };
+        let store = server.store().clone();
+        let read = host.blocking(move || shown(&*store.account(&account)?, &folder)).await;
+        read.unwrap_or_default()
+    }
+}
+
+/// Subject and flags of each message.
+fn shown(account: &Account, folder: &MailboxName) -> Result<Vec<MessageShown>, StoreError> {
+    let mailbox = account.mailbox(folder)?;
+    let mut messages = Vec::new();
+    for row in account.rows(mailbox.id, 1..=u32::MAX, MESSAGES_MAX)? {
+        let bytes = account.open_message(mailbox.id, row.uid)?.read_all()?;
+        let subject = fields::first(&bytes, "Subject").map(decode::header_text);
+        messages.push(MessageShown {
+            subject: subject.unwrap_or_default(),
+            flags: row.flags.iter().map(ToString::to_string).collect(),
+        });
+    }
+    Ok(messages)
+}
+
+/// A folder of its own that is gone when it is dropped.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> std::io::Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("capa7-lab-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::debug!(%error, folder = %self.0.display(), "a lab's mail is left behind");
+        }
+    }
+}
+
+/// Messages of a mailbox that a check looks at.
+const MESSAGES_MAX: usize = 1_000;
+/// Recipients of a queue that a check looks at.
+const SHOWN_MAX: u64 = 10_000;

@@ -1,0 +1,99 @@
+//! What people do with mail in a scenario, as written.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::units::{Size, Span};
+
+/// A message, written with one's user agent and handed to one's mail server
+/// (course M6).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Write {
+    /// Who writes: a person of the world who has a mailbox.
+    pub from: Spanned<String>,
+    /// To whom: people of the world, or addresses.
+    pub to: Vec<Spanned<String>>,
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    #[serde(default)]
+    pub text: String,
+    /// Files that go with it.
+    #[serde(default)]
+    pub attach: Vec<Attachment>,
+    /// What the header says of the sender, when it is not the sender's address
+    /// (course M9).
+    pub header_from: Option<String>,
+    /// What the header says of the recipients, when it is not the addresses of
+    /// `to`.
+    pub header_to: Option<String>,
+    /// Whether the agent leaves letters beyond ASCII as bytes (RFC 6152), or
+    /// encodes them at once.
+    #[serde(default)]
+    pub eight_bit: bool,
+}
+
+/// A file that goes with a message.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attachment {
+    /// Its name.
+    pub name: String,
+    /// Its media type: `image/png`.
+    #[serde(rename = "type")]
+    pub media_type: Spanned<String>,
+    /// Its text.
+    pub text: Option<String>,
+    /// Bytes made on the fly, so many.
+    pub size: Option<Size>,
+}
+
+/// Commands typed by hand over a connection (course M5).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Typed {
+    /// Who types.
+    pub from: Spanned<String>,
+    /// The server's name, resolved through DNS.
+    pub to: Spanned<String>,
+    /// Its port.
+    #[serde(default = "smtp_port")]
+    pub port: u16,
+    /// The lines, without their ends. After the reply 354 they are sent one
+    /// after the other up to the line with a single dot; otherwise each waits
+    /// for the reply to the one before.
+    pub lines: Vec<String>,
+    /// How long to wait for each reply.
+    pub patience: Option<Span>,
+}
+
+/// Something is done with the messages that wait in a server's queue.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueDeed {
+    /// The mail server.
+    pub host: Spanned<String>,
+    /// What.
+    #[serde(rename = "do")]
+    pub deed: QueueCommand,
+}
+
+/// What can be done with waiting messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QueueCommand {
+    /// All are tried at once.
+    Flush,
+    /// None is tried.
+    Hold,
+    /// Held ones are tried again.
+    Release,
+    /// All are thrown away.
+    Delete,
+}
+
+/// Between mail servers (course M4).
+const fn smtp_port() -> u16 {
+    25
+}
