@@ -15,6 +15,7 @@ mod authority;
 mod identity;
 mod join;
 mod opportunistic;
+mod roots;
 mod stream;
 
 use std::io;
@@ -30,6 +31,7 @@ use crate::tcp::TcpStream;
 pub use authority::Authority;
 pub use identity::{IdentityError, ServerIdentity};
 pub(crate) use join::PlaintextJoin;
+pub use roots::TrustedRoots;
 pub use stream::TlsStream;
 pub(crate) use stream::Way;
 

@@ -1,7 +1,9 @@
 //! `capa7 mail …`: e-mail.
 
+mod check;
 mod queue;
 mod running;
+mod send;
 mod serve;
 mod user;
 
@@ -20,6 +22,10 @@ pub(crate) enum MailCommand {
     /// The queue of a running server: a table by age and destination; or list,
     /// hold, release, flush, delete
     Queue(queue::QueueArguments),
+    /// Compare the index of every account with its files
+    Check(check::CheckArguments),
+    /// Hand one message to a server, as a mail program does
+    Send(send::SendArguments),
 }
 
 /// Which server is meant.
@@ -36,5 +42,7 @@ pub(crate) fn run(command: &MailCommand) -> anyhow::Result<ExitCode> {
         MailCommand::Serve(arguments) => serve::run(arguments),
         MailCommand::User(arguments) => user::run(arguments),
         MailCommand::Queue(arguments) => queue::run(arguments),
+        MailCommand::Check(arguments) => check::run(arguments),
+        MailCommand::Send(arguments) => send::run(arguments),
     }
 }

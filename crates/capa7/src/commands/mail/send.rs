@@ -1,0 +1,145 @@
+//! `capa7 mail send`: a user agent that hands one message to a server (course M1).
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use bytes::Bytes;
+use capa7_mail::agent::{Letter, SendRequest, compose, from_file, send};
+use capa7_mail::smtp::connection::{ClientSettings, TlsUse};
+use capa7_mail_proto::address::Address;
+use capa7_mail_proto::envelope::Envelope;
+use capa7_mail_proto::message::compose::Person;
+use capa7_mail_proto::smtp::client::{Credentials, Outcome};
+use capa7_net::tls::TrustedRoots;
+use capa7_net::{Cause, Host, Room, terminal};
+use clap::{Args, ValueEnum};
+
+use crate::output;
+
+/// What the command line says.
+#[derive(Debug, Args)]
+pub(crate) struct SendArguments {
+    /// The server, usually one's own provider's at port 587
+    #[arg(long, value_name = "ADDR:PORT")]
+    server: SocketAddr,
+    /// The sender's address; of a --message by default its From
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "message")]
+    from: Option<Address>,
+    /// Recipients; of a --message by default its To, Cc and Bcc
+    #[arg(long, value_name = "ADDRESS", num_args = 1.., required_unless_present = "message")]
+    to: Vec<Address>,
+    /// The subject
+    #[arg(long, value_name = "TEXT", default_value = "", conflicts_with = "message")]
+    subject: String,
+    /// What the message says
+    #[arg(long, value_name = "TEXT", default_value = "", conflicts_with = "message")]
+    text: String,
+    /// A whole message to send as it is, header first
+    #[arg(long, value_name = "FILE")]
+    message: Option<PathBuf>,
+    /// Log in as this user; the password is asked for, or read from standard input
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Whether and how TLS is used
+    #[arg(long, value_enum, default_value_t = TlsChoice::Starttls)]
+    tls: TlsChoice,
+    /// The name in the server's certificate; its address otherwise
+    #[arg(long, value_name = "NAME")]
+    tls_name: Option<String>,
+    /// Authorities to trust, in PEM
+    #[arg(long, value_name = "FILE", default_value = "/etc/ssl/certs/ca-certificates.crt")]
+    tls_roots: PathBuf,
+}
+
+/// How TLS begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum TlsChoice {
+    /// Not at all; a password is then told in clear
+    Never,
+    /// By STARTTLS, or nothing is sent
+    Starttls,
+    /// From the first byte
+    Implicit,
+}
+
+/// Sends; 1 when a recipient was not taken.
+pub(crate) fn run(arguments: &SendArguments) -> Result<ExitCode> {
+    let credentials = arguments.user.as_ref().map(|user| log_in(arguments, user)).transpose()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let host = Host::machine(Room::Mail);
+        let (envelope, message) = message(&host, arguments)?;
+        let settings = ClientSettings {
+            helo: "localhost".to_owned(),
+            tls: tls_use(&host, arguments)?,
+            credentials,
+            chunking: true,
+        };
+        let request = SendRequest { server: arguments.server, settings, envelope, message };
+        let outcomes = send(&host, request, Cause::NONE).await.with_context(|| {
+            format!("cannot send by {}: check the server's address and port", arguments.server)
+        })?;
+        let mut code = ExitCode::SUCCESS;
+        for one in outcomes {
+            let words = match one.outcome {
+                Outcome::Delivered(reply) => {
+                    output::line(&format!("{}: {reply}", one.address));
+                    continue;
+                }
+                Outcome::Deferred(reason) => format!("not now: {}", reason.reply()),
+                Outcome::Failed(reason) => format!("refused: {}", reason.reply()),
+            };
+            code = ExitCode::FAILURE;
+            output::tell(&format!("{}: {words}", one.address));
+        }
+        Ok(code)
+    })
+}
+
+fn log_in(arguments: &SendArguments, user: &str) -> Result<Credentials> {
+    let password = terminal::ask_secret(&format!("password of {user}"))
+        .context("no password: type one, or give it as a line")?;
+    let in_clear = arguments.tls == TlsChoice::Never;
+    Ok(Credentials { user: user.to_owned(), password, in_clear })
+}
+
+fn message(host: &Host, arguments: &SendArguments) -> Result<(Envelope, Bytes)> {
+    if let Some(file) = &arguments.message {
+        let bytes = read(file)?;
+        return Ok(from_file(&bytes, arguments.from.clone(), arguments.to.clone())?);
+    }
+    let Some(from) = arguments.from.clone() else { bail!("nobody sends it: add --from") };
+    let letter = Letter {
+        from: Person::new(from),
+        to: arguments.to.iter().cloned().map(Person::new).collect(),
+        cc: Vec::new(),
+        bcc: Vec::new(),
+        subject: arguments.subject.clone(),
+        text: arguments.text.clone(),
+        attachments: Vec::new(),
+    };
+    Ok(compose(host, letter)?)
+}
+
+fn tls_use(host: &Host, arguments: &SendArguments) -> Result<TlsUse> {
+    if arguments.tls == TlsChoice::Never {
+        return Ok(TlsUse::Never);
+    }
+    let file = &arguments.tls_roots;
+    let roots = TrustedRoots::from_pem(&read(file)?)
+        .with_context(|| format!("{} has no authorities to trust", file.display()))?;
+    let client = roots.client(&host.network())?;
+    let name = arguments.tls_name.clone().unwrap_or_else(|| arguments.server.ip().to_string());
+    Ok(match arguments.tls {
+        TlsChoice::Implicit => TlsUse::Implicit { client, name },
+        TlsChoice::Starttls | TlsChoice::Never => TlsUse::Required { client, name },
+    })
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| {
+        format!("cannot read {}: check its name and who may read it", file.display())
+    })
+}
