@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod dovecot;
+mod imap;
 mod smtp;
 mod store_kill;
 mod webmail;

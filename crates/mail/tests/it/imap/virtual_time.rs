@@ -1,0 +1,87 @@
+//! Two clients of one account over a virtual network.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use capa7_net::{Cause, HostConfig, LinkConfig, NetworkConfig, TcpStream, VirtualNetwork};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::*;
+
+const SERVER: [u8; 4] = [10, 0, 0, 25];
+
+fn host(net: &VirtualNetwork, name: &str, address: [u8; 4]) -> Host {
+    let link = LinkConfig { latency_ns: 5_000_000, ..LinkConfig::default() };
+    let config = HostConfig {
+        name: name.to_owned(),
+        addresses: vec![IpAddr::from(address)],
+        up: link.clone(),
+        down: link,
+        ..HostConfig::default()
+    };
+    net.network().add_host(config).unwrap().in_room(Room::Mail)
+}
+
+async fn until(stream: &mut TcpStream, end: &str) -> String {
+    let (mut heard, mut buffer) = (Vec::new(), [0; 4_096]);
+    while !String::from_utf8_lossy(&heard).contains(end) {
+        let count = stream.read(&mut buffer).await.unwrap();
+        assert!(count > 0, "closed before {end}: {}", String::from_utf8_lossy(&heard));
+        heard.extend_from_slice(&buffer[..count]);
+    }
+    String::from_utf8(heard).unwrap()
+}
+
+async fn client(host: &Host) -> TcpStream {
+    let mut stream = host.connect_tcp(SocketAddr::from((SERVER, 143)), Cause::NONE).await.unwrap();
+    until(&mut stream, "ready\r\n").await;
+    stream.write_all(b"a LOGIN andrea@x.example andrea\r\nb SELECT INBOX\r\n").await.unwrap();
+    until(&mut stream, "b OK").await;
+    stream
+}
+
+/// RFC 9051 §6.3.13: one way of the network after the delivery the idle client
+/// knows of it.
+#[test]
+fn a_delivery_is_pushed_to_an_idle_client() {
+    let net = VirtualNetwork::new(NetworkConfig::default());
+    let (server, reader) = (host(&net, "mail.x.example", SERVER), host(&net, "a", [10, 0, 0, 1]));
+    let office = Office::start(&server, SocketAddr::from((SERVER, 143)), ServerTls::Never);
+    net.run(async move {
+        let mut stream = client(&reader).await;
+        stream.write_all(b"c IDLE\r\n").await.unwrap();
+        until(&mut stream, "+ idling\r\n").await;
+        reader.sleep(Duration::from_secs(600)).await;
+        let delivered = reader.now();
+        office.deliver("Subject: new\n\nhello\n");
+        assert_eq!(until(&mut stream, "EXISTS\r\n").await, "* 1 EXISTS\r\n");
+        assert!(reader.now().0 - delivered.0 < 20_000_000, "at once");
+        stream.write_all(b"DONE\r\n").await.unwrap();
+        until(&mut stream, "c OK").await;
+        // Half an hour of silence is too long (RFC 9051 §5.4).
+        assert!(until(&mut stream, "\r\n").await.starts_with("* BYE idle"));
+        assert_eq!(stream.read(&mut [0; 16]).await.unwrap(), 0);
+    })
+    .unwrap();
+}
+
+/// RFC 9051 §7.1.5: a server that stops tells its clients, idle or not.
+#[test]
+fn a_server_that_stops_says_farewell() {
+    let net = VirtualNetwork::new(NetworkConfig::default());
+    let (server, reader) = (host(&net, "mail.x.example", SERVER), host(&net, "a", [10, 0, 0, 1]));
+    let office = Office::start(&server, SocketAddr::from((SERVER, 143)), ServerTls::Never);
+    net.run(async move {
+        let (mut one, mut other) = (client(&reader).await, client(&reader).await);
+        other.write_all(b"c IDLE\r\n").await.unwrap();
+        until(&mut other, "+ idling\r\n").await;
+        let listen = async {
+            for stream in [&mut one, &mut other] {
+                assert!(until(stream, "\r\n").await.starts_with("* BYE [UNAVAILABLE]"));
+                stream.shutdown().await.unwrap();
+            }
+        };
+        tokio::join!(office.server.stop(), listen);
+    })
+    .unwrap();
+}
