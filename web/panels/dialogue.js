@@ -19,16 +19,23 @@ export function conversation(event) {
     type === "message" && connection === event.connection);
 }
 
+/** The event in which somebody asked for the connection: in some protocols it is the server
+ * that speaks first. @param {EventView} event */
+function opener(event) {
+  return store.log.peek().events.find(({ type, connection }) =>
+    type === "connection" && connection === event.connection);
+}
+
 /** Opens the dialogue that a message belongs to. @param {EventView} event */
 export function showDialogue(event) {
   const lines = conversation(event);
-  const [first] = lines;
-  if (!first) return;
-  const ends = `${store.hostLabel(first.from, first.from_addr)} → `
-    + store.hostLabel(first.to, first.to_addr);
+  if (lines.length === 0) return;
+  const client = opener(event) ?? lines[0];
+  const ends = `${store.hostLabel(client.from, client.from_addr)} → `
+    + store.hostLabel(client.to, client.to_addr);
   const box = dialog(t("dialogue_of", { ends }),
     h("ol", { class: "dialogue" }, lines.slice(0, LINES_MAX).map((line) =>
-      row(line, line.from === first.from && line.from_addr === first.from_addr, () => {
+      row(line, line.from_addr === client.from_addr, () => {
         store.selected.set(line.id);
         box.close();
       }))));

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use capa7_dns::StubClient;
 use capa7_mail_proto::queue::{Dispatcher, DispatcherConfig};
-use capa7_net::Host;
+use capa7_net::{Host, Room};
 use rand::RngCore as _;
 use tokio::sync::mpsc;
 
@@ -92,7 +92,7 @@ fn open(
     let path = root.join(ROWS);
     let mut rows = Rows::open(&path, config.sync).map_err(io::Error::other)?;
     let (mark, last) = rows.mark().map_err(io::Error::other)?;
-    let stub = StubClient::new(host.clone(), config.resolver);
+    let stub = StubClient::new(host.in_room(Room::Dns), config.resolver);
     let shared = Shared {
         stub,
         users,
