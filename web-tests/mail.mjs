@@ -70,6 +70,7 @@ mail_location = maildir:${folder}/mail/%n
 first_valid_uid = 1
 first_valid_gid = 1
 auth_mechanisms = plain login scram-sha-256
+mail_max_userip_connections = 200
 ${users}passdb {
   driver = passwd-file
   args = scheme=PLAIN username_format=%n ${folder}/users
@@ -121,7 +122,8 @@ function submission(deliver, sent) {
           [data, to] = [null, []];
           socket.write("250 2.0.0 queued\r\n");
         } else if (/^EHLO/i.test(line)) {
-          socket.write("250-submission\r\n250-AUTH PLAIN\r\n250-ENHANCEDSTATUSCODES\r\n250 8BITMIME\r\n");
+          const offers = ["submission", "AUTH PLAIN", "ENHANCEDSTATUSCODES"];
+          socket.write(`${offers.map((offer) => `250-${offer}\r\n`).join("")}250 8BITMIME\r\n`);
         } else if (/^AUTH PLAIN /i.test(line)) {
           socket.write("235 2.7.0 welcome\r\n");
         } else if (/^RCPT TO:/i.test(line)) {

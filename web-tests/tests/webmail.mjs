@@ -111,7 +111,7 @@ export default {
     await read(web, "Lunch on Thursday?");
     assert.match(await web.textContent(".text"), /shall we have lunch/);
     assert.match(await web.textContent(".from"), /Andrea Muñoz/);
-    await web.waitForSelector(".row:not(.unseen):has-text('Lunch')");
+    await web.waitForSelector(".row:not(.fresh):has-text('Lunch')");
     await test.shot(web, "webmail-read-dark");
     await isAccessible(web, "reading, dark");
     await web.click(".theme-button");
@@ -136,7 +136,8 @@ export default {
       await frame.locator("h2").waitFor();
       assert.equal(await frame.locator("script, [onclick]").count(), 0);
       assert.equal(await web.evaluate(() => window.hacked), undefined);
-      const width = await frame.locator("img[alt=own]").evaluate((image) => image.naturalWidth);
+      const width = await frame.locator("img[alt=own]")
+        .evaluate((image) => image.decode().then(() => image.naturalWidth));
       assert.equal(width, 1, "the message's own image is loaded");
       assert.ok(!asked.some((url) => url.includes("track.gif")), "nothing remote is fetched");
       await web.waitForSelector(".images:not([hidden])");

@@ -61,8 +61,11 @@ function keep(session) {
   return session;
 }
 
-/** @returns {Promise<Session>} */
-export const session = async () => keep(await ask("GET", "/api/session"));
+/** Who is logged in, if somebody is. @returns {Promise<Session | null>} */
+export async function session() {
+  const known = await ask("GET", "/api/session");
+  return known && keep(known);
+}
 /** @param {string} user @param {string} password @returns {Promise<Session>} */
 export const logIn = async (user, password) =>
   keep(await ask("POST", "/api/session", { user, password }));

@@ -33,7 +33,7 @@ function folderRow(folder) {
   const current = store.folder.get() === folder.name;
   const label = store.folderLabel(folder, folder.name);
   return h("li", {}, h("button", {
-    type: "button", class: ["folder", current && "current", folder.unseen > 0 && "unseen"],
+    type: "button", class: ["folder", current && "current", folder.unseen > 0 && "fresh"],
     "aria-current": current ? "page" : null, "data-folder": folder.name,
     style: { "--depth": folder.use ? 0 : depth },
     onclick: () => store.openFolder(folder.name),

@@ -43,7 +43,8 @@ export function headBar() {
   };
   const own = { name: "", address: store.session.peek()?.address ?? "" };
   return h("header", { class: "bar" },
-    iconButton("menu", "folders", () => store.pane.set("folders"), { class: "icon-button to-folders" }),
+    iconButton("menu", "folders", () => store.pane.set("folders"),
+      { class: "icon-button to-folders" }),
     h("a", { class: "brand", href: "/", onclick: (/** @type {Event} */ event) => {
       event.preventDefault();
       store.openFolder("INBOX");

@@ -74,7 +74,8 @@ function pager() {
   const first = page.page * page.page_size;
   const last = Math.min(page.total, first + page.page_size);
   return h("footer", { class: "pager" },
-    iconButton("previous", "newer", () => store.loadList(page.page - 1), { disabled: page.page === 0 }),
+    iconButton("previous", "newer", () => store.loadList(page.page - 1),
+      { disabled: page.page === 0 }),
     h("span", {}, t("page", { first: first + 1, last, total: page.total })),
     iconButton("right", "older", () => store.loadList(page.page + 1),
       { disabled: last >= page.total }));
@@ -85,7 +86,7 @@ function rowElement(row, outgoing) {
   const people = outgoing ? row.to : row.from;
   const who = outgoing ? `${t("to_short")} ${names(people)}` : names(people);
   const open = () => (row.draft && outgoing ? compose({ draft: row }) : store.openRow(row));
-  return h("li", { class: ["row", !row.seen && "unseen"], "data-uid": row.uid },
+  return h("li", { class: ["row", !row.seen && "fresh"], "data-uid": row.uid },
     h("button", { type: "button", class: "row-open", onclick: open },
       h("span", { class: "face", style: { "--hue": hue(people[0]) }, "aria-hidden": "true" },
         initials(people[0])),

@@ -198,7 +198,7 @@ export async function markUnread(row) {
   await api.flags(folder.peek(), [row.uid], [], ["\\Seen"]).catch(complain);
 }
 
-/** Takes rows out of the list at once, and opens what follows when one was read. @param {Row} row */
+/** Takes a row out of the list at once. @param {Row} row */
 function takeOut(row) {
   const rows = list.peek()?.messages ?? [];
   const at = rows.findIndex((known) => known.uid === row.uid);

@@ -104,7 +104,9 @@ fn style<'v>(value: &'v str, remote: RemoteImages, left: &AtomicUsize) -> Option
 
 /// The text of HTML, for a line of preview.
 pub(crate) fn plain(html: &str) -> String {
-    let text = Builder::empty().clean(html).to_string();
+    let spaced =
+        BLOCKS.iter().fold(html.to_owned(), |html, tag| html.replace(tag, &format!("\n{tag}")));
+    let text = Builder::empty().clean(&spaced).to_string();
     ENTITIES.iter().fold(text, |text, (entity, c)| text.replace(entity, c))
 }
 
@@ -140,6 +142,9 @@ const STYLE: &str = "html{background:#fff;color:#1b2330;color-scheme:light}\
     overflow-wrap:anywhere}img{max-width:100%;height:auto}table{max-width:100%}\
     pre{white-space:pre-wrap}a{color:#1560c8}\
     blockquote{margin:.6em 0;padding-left:1em;border-left:3px solid #d6dde8;color:#536079}";
+/// Tags at which a line begins or ends, as almost all programs write them.
+const BLOCKS: [&str; 9] =
+    ["<br", "</p>", "</div>", "</tr>", "</td>", "</li>", "</h1>", "</h2>", "</h3>"];
 const ENTITIES: [(&str, &str); 5] =
     [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&amp;", "&")];
 

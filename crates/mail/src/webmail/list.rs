@@ -219,8 +219,11 @@ fn show(row: &[FetchItem], previews: &BTreeMap<NonZeroU32, String>) -> Option<Va
             }
             FetchItem::BodyStructure(structure) => {
                 let leaves = leaves(structure);
-                shown["attachments"] =
-                    leaves.iter().filter(|leaf| leaf.is_attached()).count().into();
+                shown["attachments"] = leaves
+                    .iter()
+                    .filter(|leaf| leaf.is_attached() && leaf.part.id.is_none())
+                    .count()
+                    .into();
             }
             _ => {}
         }

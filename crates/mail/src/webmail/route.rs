@@ -59,8 +59,14 @@ async fn call(gateway: Arc<Gateway>, request: Request, name: &str) -> Result<Res
     if (method.as_str(), name) == ("POST", "session") {
         return log_in(&gateway, &request).await;
     }
-    let token = cookie(&request.head.fields, COOKIE).map(str::to_owned).ok_or(Problem::LogIn)?;
-    let session = gateway.sessions.find(&token, gateway.host.now()).ok_or(Problem::LogIn)?;
+    let token = cookie(&request.head.fields, COOKIE).unwrap_or_default().to_owned();
+    let nobody = gateway.sessions.find(&token, gateway.host.now()).is_none();
+    if nobody && (method.as_str(), name) == ("GET", "session") {
+        // To ask whether somebody is logged in is no mistake.
+        return Ok(json(&Value::Null, request.cause));
+    }
+    let found = gateway.sessions.find(&token, gateway.host.now());
+    let session = found.ok_or(Problem::LogIn)?;
     if changes && request.head.fields.text("x-csrf") != Some(session.csrf.as_str()) {
         return Err(Problem::Forged);
     }

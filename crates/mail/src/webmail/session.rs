@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use capa7_mail_proto::imap::response::{Code, StatusText};
 use capa7_mail_proto::sasl::Password;
 use capa7_net::{Cause, Host, Time};
 use rand::RngCore as _;
@@ -82,7 +83,7 @@ impl Sessions {
         let mut connection = ImapConnection::open(host, imap, settings, cause).await?;
         match connection.log_in(user, &password, cause).await {
             Ok(()) => {}
-            Err(ImapError::Refused(_)) => {
+            Err(ImapError::Refused(status)) if is_about_the_password(&status) => {
                 self.count_failure(client, host.now());
                 return Err(Problem::WrongPassword);
             }
@@ -224,7 +225,9 @@ impl Session {
         match connection.log_in(&self.user, &self.password, cause).await {
             Ok(()) => Ok(connection),
             // The password was changed since.
-            Err(ImapError::Refused(_)) => Err(Problem::LogIn),
+            Err(ImapError::Refused(status)) if is_about_the_password(&status) => {
+                Err(Problem::LogIn)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -261,6 +264,11 @@ impl Drop for Lease {
             lock(&self.session.kept).push((self.host.now(), connection));
         }
     }
+}
+
+/// RFC 5530 §3: a server may refuse also because it has too much to do.
+const fn is_about_the_password(status: &StatusText) -> bool {
+    !matches!(status.code, Some(Code::Unavailable | Code::Limit | Code::ContactAdmin | Code::InUse))
 }
 
 const fn noop() -> capa7_mail_proto::imap::client::ClientCommand {
