@@ -16,6 +16,7 @@ pub mod fuzzing;
 pub mod imap;
 pub mod mailbox;
 pub mod message;
+pub mod pop3;
 pub mod queue;
 pub mod sasl;
 pub mod smtp;
