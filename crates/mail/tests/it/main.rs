@@ -3,6 +3,7 @@
 
 mod dovecot;
 mod imap;
+mod queue;
 mod smtp;
 mod store_kill;
 mod webmail;

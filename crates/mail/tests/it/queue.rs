@@ -1,0 +1,4 @@
+//! The queue between servers of a small virtual internet, and on a real disk.
+
+mod travel;
+mod world;
