@@ -1,4 +1,5 @@
 //! The queue between servers of a small virtual internet, and on a real disk.
 
+mod kills;
 mod travel;
 mod world;

@@ -81,7 +81,7 @@ fn loopback() -> SocketAddr {
 }
 
 /// Runs on this machine's own sockets.
-fn on_this_machine<F: Future<Output = ()>>(test: impl FnOnce(Host) -> F) {
+pub(crate) fn on_this_machine<F: Future<Output = ()>>(test: impl FnOnce(Host) -> F) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async { test(Host::machine(Room::Mail)).await });
