@@ -96,7 +96,8 @@ fn source(server: &Server, sessions: u32) -> Result<f64> {
 fn mailboxes(folder: &Path, rounds: u32) -> Result<String> {
     let servers = [servers::capa7_imap(folder)?, servers::dovecot(folder)?];
     let mut text = String::from(
-        "| four IMAP clients | capa7 /s | Dovecot /s | ratio | at least 1 |\n|---|---|---|---|---|\n",
+        "| four IMAP clients | capa7 /s | Dovecot /s | ratio | at least 1 |\n\
+         |---|---|---|---|---|\n",
     );
     for load in Load::ALL {
         let mut rates = [Vec::new(), Vec::new()];

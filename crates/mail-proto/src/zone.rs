@@ -7,7 +7,7 @@
 //!   _submissions._tcp.urosario.edu.co.  SRV  0 1 465 mail.urosario.edu.co. where clients send
 //!   _imaps._tcp.urosario.edu.co.        SRV  0 1 993 mail.urosario.edu.co. where they read
 //!   _pop3._tcp.urosario.edu.co.         SRV  0 0 0 .                       not offered
-//!   autoconfig.urosario.edu.co.         CNAME mail.urosario.edu.co.        all of it in one document
+//!   autoconfig.urosario.edu.co.         CNAME mail.urosario.edu.co.        in one document
 //! ```
 //! The records are lines of a master file (RFC 1035 §5.1) with absolute names,
 //! each with what it is for.

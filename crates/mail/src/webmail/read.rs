@@ -195,7 +195,8 @@ pub(crate) async fn source(ask: &Ask) -> Result<Response, Problem> {
     let (folder, uid) = (ask.needed("folder")?, ask.number::<NonZeroU32>("uid")?);
     let mut imap = opened(ask, folder).await?;
     let size = one(&mut imap, uid, vec![FetchItemName::Size], ask.cause()).await?;
-    let too_large = |item: &FetchItem| matches!(item, FetchItem::Size(size) if *size > ask.gateway.config.limits.part_bytes_max);
+    let most = ask.gateway.config.limits.part_bytes_max;
+    let too_large = |item: &FetchItem| matches!(item, FetchItem::Size(size) if *size > most);
     if size.iter().any(too_large) {
         return Err(Problem::TooLarge);
     }

@@ -96,7 +96,8 @@ fn config(folder: &Path, imap: SocketAddr, root: bool) -> String {
          protocols = imap\nlisten = 127.0.0.1\nssl = no\ndisable_plaintext_auth = no\n\
          mail_location = maildir:{folder}/mail/%n\nfirst_valid_uid = 1\nfirst_valid_gid = 1\n\
          auth_mechanisms = plain login scram-sha-256\n{users}\
-         passdb {{\n  driver = passwd-file\n  args = scheme=PLAIN username_format=%n {folder}/users\n}}\n\
+         passdb {{\n  driver = passwd-file\n  args = scheme=PLAIN username_format=%n \
+             {folder}/users\n}}\n\
          userdb {{\n  driver = static\n  args = uid={uid} gid={gid} home={folder}/mail/%n\n}}\n\
          namespace inbox {{\n  inbox = yes\n  separator = /\n\
          \x20 mailbox Drafts {{\n    special_use = \\Drafts\n    auto = create\n  }}\n\

@@ -213,7 +213,8 @@ fn a_server_that_lies_is_bounded() {
 proptest::proptest! {
     /// No bytes make the machine panic, and how they are cut changes nothing.
     #[test]
-    fn any_bytes_are_taken(bytes in "(\\* |a1 |\\+ |OK|FETCH|\\(|\\)|\\{[0-9]\\}\r\n|\"|\\\\|BODY\\[|[a-z0-9 ]|\r\n){0,60}") {
+    fn any_bytes_are_taken(bytes in "(\\* |a1 |\\+ \
+        |OK|FETCH|\\(|\\)|\\{[0-9]\\}\r\n|\"|\\\\|BODY\\[|[a-z0-9 ]|\r\n){0,60}") {
         let run = |piece: usize| {
             let mut client = Client::new(ClientConfig::default());
             let _ = client.handle(Input::Bytes(b"* OK hi\r\n", Cause::NONE));

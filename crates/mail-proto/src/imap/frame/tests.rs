@@ -64,9 +64,10 @@ fn a_line_beyond_the_bound_is_dropped_to_its_end() {
     let mut framer = Framer::new(LIMITS);
     framer.push(b"a SEARCH TEXT \"");
     framer.push(&[b'x'; 5_000]);
-    assert!(
-        matches!(framer.next(LineKind::Command), Some(Frame::TooLong(start)) if start.starts_with(b"a "))
-    );
+    assert!(matches!(
+        framer.next(LineKind::Command),
+        Some(Frame::TooLong(start)) if start.starts_with(b"a ")
+    ));
     framer.push(&[b'x'; 5_000]);
     assert_eq!(framer.next(LineKind::Command), None);
     assert!(framer.pending() <= LITERAL_SIZE_OCTETS_MAX);

@@ -65,7 +65,10 @@ impl Session {
 
     /// Whether the mailbox may be changed; refuses the command if not.
     fn may_change(&mut self, tag: &str) -> bool {
-        let may = matches!(&self.state, State::Selected(selected) if selected.access == Access::ReadWrite);
+        let may = match &self.state {
+            State::Selected(selected) => selected.access == Access::ReadWrite,
+            _ => false,
+        };
         if !may {
             let text = "the mailbox was opened for reading";
             self.refuse(Some(tag), &StatusText::with_code(Status::No, Code::NoPerm, text));

@@ -50,7 +50,8 @@ whole = ok(m.fetch("1", "(RFC822)"))[0][1]
 assert whole.startswith(b"From: Carlos") and whole.endswith(b"--b--\r\n")
 assert ok(m.search(None, "SEEN")) == [b"1"]
 ok(m.create("Entw&APw-rfe"))
-ok(m.append("Entw&APw-rfe", "(\\Draft)", imaplib.Time2Internaldate(1e9), b"Subject: x\r\n\r\n" + b"y" * 300000))
+ok(m.append("Entw&APw-rfe", "(\\Draft)", imaplib.Time2Internaldate(1e9), b"Subject: x\r\n\r\n" + \
+    b"y" * 300000))
 assert any(b"Entw&APw-rfe" in line for line in ok(m.list()))
 ok(m.copy("2:3", "Entw&APw-rfe"))
 assert m.response("COPYUID")[1] != [None]

@@ -16,14 +16,16 @@ const MESSAGES: [&str; 3] = [
     "From: =?utf-8?q?Andrea_Mu=C3=B1oz?= <andrea@umass.edu>\r\nTo: carlos@urosario.edu.co\r\n\
      Subject: =?utf-8?b?wqFIb2xhIQ==?=\r\nMessage-ID: <1@umass.edu>\r\n\
      Date: Mon, 01 Feb 2027 10:00:00 +0000\r\n\r\nHola Carlos.\r\n\r\nUn saludo.\r\n",
-    "From: shop@example.org\r\nTo: carlos@urosario.edu.co\r\nSubject: Offer\r\nMIME-Version: 1.0\r\n\
+    "From: shop@example.org\r\nTo: carlos@urosario.edu.co\r\nSubject: Offer\r\nMIME-Version: \
+        1.0\r\n\
      Content-Type: multipart/related; boundary=x\r\n\r\n--x\r\nContent-Type: text/html; \
      charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<p onclick=3D\"x()\">\
      ma=F1ana <img src=3D\"https://t.example/1.gif\"><img src=3D\"cid:logo\"></p><script>alert(1)\
      </script>\r\n--x\r\nContent-Type: image/png\r\nContent-ID: <logo>\r\n\
      Content-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo=\r\n--x--\r\n",
     "From: andrea@umass.edu\r\nTo: carlos@urosario.edu.co\r\nSubject: File\r\nMIME-Version: 1.0\r\n\
-     Content-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\nContent-Type: text/plain\r\n\r\nSee it.\
+     Content-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\nContent-Type: text/plain\r\n\r\nSee \
+         it.\
      \r\n--y\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\
      Content-Disposition: attachment; filename*=UTF-8''informe%20a%C3%B1o.pdf\r\n\r\nUERG\r\n\
      --y--\r\n",

@@ -12,7 +12,8 @@ fn starttls_forgets_what_came_with_it() {
     let mut table = Table::with(1, SessionConfig::new("m".to_owned()), Tls::Offered);
     table.play(
         "C: a CAPABILITY
-         S: * CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ENABLE ID IDLE STARTTLS LOGINDISABLED AUTH=SCRAM-SHA-256
+         S: * CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ENABLE ID IDLE STARTTLS \
+             LOGINDISABLED AUTH=SCRAM-SHA-256
          S: a OK CAPABILITY completed
          C: b LOGIN andrea secret
          S: b NO [PRIVACYREQUIRED] passwords are taken within TLS only
@@ -24,7 +25,8 @@ fn starttls_forgets_what_came_with_it() {
     table.clients[0].heard.clear();
     table.play(
         "C: g CAPABILITY
-         S: * CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ENABLE ID IDLE AUTH=SCRAM-SHA-256 AUTH=PLAIN AUTH=LOGIN
+         S: * CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ENABLE ID IDLE AUTH=SCRAM-SHA-256 \
+             AUTH=PLAIN AUTH=LOGIN
          S: g OK CAPABILITY completed
          C: h STARTTLS
          S: h BAD TLS cannot begin here

@@ -89,7 +89,8 @@ fn names_are_in_utf7_until_the_client_enables_utf8() {
          C: f SELECT \"Entwürfe\"
          S: * FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)
          S: * 0 EXISTS
-         S: * OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] flags that are kept
+         S: * OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] flags that \
+             are kept
          S: * OK [UIDVALIDITY 1] identifiers hold as long as this
          S: * OK [UIDNEXT 1] the next identifier
          S: * OK [HIGHESTMODSEQ 1] the last change
@@ -228,12 +229,14 @@ fn extended_searches_answer_and_save() {
 /// RFC 9051 §6.4.5.1: parts, their headers, some of their octets.
 #[test]
 fn every_section_is_told_byte_for_byte() {
-    let message = b"Subject: two\r\nX-Long: a\r\n b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+    let message = b"Subject: two\r\nX-Long: a\r\n b\r\nContent-Type: multipart/mixed; \
+        boundary=b\r\n\r\n\
         --b\r\nContent-Type: text/plain\r\n\r\nhello\r\n\
         --b\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n\
         Subject: in\r\n\r\ninner\r\n\
         --b\r\nContent-Transfer-Encoding: base64\r\nContent-Type: application/x\r\n\r\nAAEC\r\n\
-        --b\r\nContent-Transfer-Encoding: x-odd\r\nContent-Type: application/x\r\n\r\n?\r\n--b--\r\n";
+        --b\r\nContent-Transfer-Encoding: x-odd\r\nContent-Type: \
+            application/x\r\n\r\n?\r\n--b--\r\n";
     let mut table = Table::users(1);
     table.model.deliver(&MailboxName::inbox(), message, InternalDate(0));
     table.ask(0, "s EXAMINE INBOX");

@@ -23,19 +23,30 @@ fn the_sample_connection_of_the_standard_is_understood() {
     deliver(&mut table, GRAY);
     table.play(
         "C: a001 login mrc secret
-         S: a001 OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ENABLE ID IDLE NAMESPACE UNSELECT CHILDREN UIDPLUS MOVE MULTIAPPEND CONDSTORE ESEARCH SEARCHRES LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE APPENDLIMIT=100000] logged in
+         S: a001 OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ENABLE ID IDLE NAMESPACE \
+             UNSELECT CHILDREN UIDPLUS MOVE MULTIAPPEND CONDSTORE ESEARCH SEARCHRES \
+             LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE \
+             APPENDLIMIT=100000] logged in
          C: a002 select inbox
          S: * FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)
          S: * 1 EXISTS
          S: * 0 RECENT
          S: * OK [UNSEEN 1] the first message not seen
-         S: * OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] flags that are kept
+         S: * OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] flags that \
+             are kept
          S: * OK [UIDVALIDITY 1] identifiers hold as long as this
          S: * OK [UIDNEXT 2] the next identifier
          S: * OK [HIGHESTMODSEQ 2] the last change
          S: a002 OK [READ-WRITE] SELECT completed
          C: a003 fetch 1 full
-         S: * 1 FETCH (FLAGS () INTERNALDATE \"17-Jul-1996 09:44:25 +0000\" RFC822.SIZE 355 ENVELOPE (\"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\" \"IMAP4rev2 WG mtg summary and minutes\" ((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) ((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) ((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) ((NIL NIL \"imap\" \"cac.washington.edu\")) ((NIL NIL \"minutes\" \"CNRI.Reston.VA.US\")(\"John Klensin\" NIL \"KLENSIN\" \"MIT.EDU\")) NIL NIL \"<B27397-0100000@cac.washington.ed>\") BODY (\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7bit\" 14 1))
+         S: * 1 FETCH (FLAGS () INTERNALDATE \"17-Jul-1996 09:44:25 +0000\" RFC822.SIZE 355 \
+             ENVELOPE (\"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\" \"IMAP4rev2 WG mtg summary and \
+             minutes\" ((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) ((\"Terry Gray\" \
+             NIL \"gray\" \"cac.washington.edu\")) ((\"Terry Gray\" NIL \"gray\" \
+             \"cac.washington.edu\")) ((NIL NIL \"imap\" \"cac.washington.edu\")) ((NIL NIL \
+             \"minutes\" \"CNRI.Reston.VA.US\")(\"John Klensin\" NIL \"KLENSIN\" \"MIT.EDU\")) \
+             NIL NIL \"<B27397-0100000@cac.washington.ed>\") BODY (\"TEXT\" \"PLAIN\" \
+             (\"CHARSET\" \"US-ASCII\") NIL NIL \"7bit\" 14 1))
          S: a003 OK FETCH completed
          C: a004 fetch 1 body[text]
          S: * 1 FETCH (BODY[TEXT] {14}
@@ -141,7 +152,8 @@ fn append_takes_messages_as_they_come() {
          S: * 2 EXISTS
          S: * 0 RECENT
          S: * OK [UNSEEN 2] the first message not seen
-         S: * OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] flags that are kept
+         S: * OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] flags that \
+             are kept
          S: * OK [UIDVALIDITY 1] identifiers hold as long as this
          S: * OK [UIDNEXT 3] the next identifier
          S: * OK [HIGHESTMODSEQ 3] the last change
@@ -174,7 +186,8 @@ fn copy_and_move_tell_where_messages_are() {
          S: * 2 EXPUNGE
          S: d OK MOVE completed
          C: e STATUS MEETING (MESSAGES UIDNEXT UNSEEN DELETED SIZE RECENT APPENDLIMIT)
-         S: * STATUS MEETING (MESSAGES 4 UIDNEXT 5 UNSEEN 4 DELETED 0 SIZE 68 RECENT 0 APPENDLIMIT 100000)
+         S: * STATUS MEETING (MESSAGES 4 UIDNEXT 5 UNSEEN 4 DELETED 0 SIZE 68 RECENT 0 \
+             APPENDLIMIT 100000)
          S: e OK STATUS completed
          C: f DELETE MEETING
          S: f OK DELETE completed
