@@ -93,8 +93,8 @@ documented! {
         /// Address and port.
         pub at: Spanned<SocketAddr> = Example::Set("\"0.0.0.0:25\""),
         /// What is spoken there: "smtp" (from other servers), "submission" (from
-        /// users), "imap" (to readers), or "http" (the document by which mail
-        /// programs set themselves up, usually at port 80).
+        /// users), "imap" or "pop3" (to readers), or "http" (the document by which
+        /// mail programs set themselves up, usually at port 80).
         pub service: Service = Example::Set("\"smtp\""),
         /// "starttls": offered to clients; "implicit": from the first byte;
         /// "never". With a certificate it is "starttls" where nothing is said.
@@ -180,6 +180,8 @@ pub enum Service {
     Submission,
     /// Reading by IMAP (RFC 9051), usually 143 or 993.
     Imap,
+    /// Taking away by POP3 (RFC 1939), usually 110 or 995.
+    Pop3,
     /// The document by which mail programs set themselves up, usually 80.
     Http,
 }
@@ -301,6 +303,7 @@ impl Service {
             Self::Smtp => "smtp",
             Self::Submission => "submission",
             Self::Imap => "imap",
+            Self::Pop3 => "pop3",
             Self::Http => "http",
         }
     }

@@ -11,6 +11,7 @@ pub mod agent;
 pub mod config;
 pub mod imap;
 pub mod imap_client;
+pub mod pop3;
 pub mod queue;
 pub mod serve;
 pub mod server;

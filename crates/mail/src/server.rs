@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   25 from servers ─┐                 ┌─▶ store ─▶ 143, 993 IMAP   to readers
-//!   465, 587         ├─▶ SMTP ─▶ queue ┤
+//!   465, 587         ├─▶ SMTP ─▶ queue ┤       └──▶ 110, 995 POP3
 //!   from users      ─┘                 └─▶ other domains' servers
 //! ```
 
@@ -13,6 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use capa7_mail_proto::imap::session::{self as imap_session, CleartextLogin};
+use capa7_mail_proto::pop3::server::ClearPasswords;
 use capa7_mail_proto::queue::Schedule;
 use capa7_mail_proto::smtp::server::{AuthPolicy, Offers, Role, SenderPolicy, SessionConfig};
 use capa7_mail_proto::zone::{ClientPorts, MailServices};
@@ -21,6 +22,7 @@ use capa7_net::{Host, Room, Task, TcpListener};
 
 use crate::config::{Limits, Service, TlsMode};
 use crate::imap::server::{ImapServer, ImapServerConfig};
+use crate::pop3::server::{Pop3Server, Pop3ServerConfig};
 use crate::queue::{Queue, QueueConfig};
 use crate::smtp::server::{Destination, ServerTls, SmtpServer, SmtpServerConfig};
 use crate::spool::Sync;
@@ -81,6 +83,7 @@ pub struct MailServer {
 enum Running {
     Smtp(SmtpServer),
     Imap(ImapServer),
+    Pop3(Pop3Server),
     Http(capa7_http::server::Server),
 }
 
@@ -179,6 +182,17 @@ impl MailServerConfig {
         config
     }
 
+    fn pop3(&self, mode: TlsMode) -> Pop3ServerConfig {
+        let mut config = Pop3ServerConfig::new(self.hostname.clone());
+        if self.passwords == AuthPolicy::InClear {
+            config.passwords = ClearPasswords::Allowed;
+        }
+        config.tls = self.server_tls(mode);
+        config.connections_max = self.limits.connections;
+        config.connections_per_client_max = self.limits.connections_per_address;
+        config
+    }
+
     fn smtp(&self, role: Role, mode: TlsMode) -> SmtpServerConfig {
         let mut config = SmtpServerConfig::new(self.session(role));
         config.tls = self.server_tls(mode);
@@ -250,6 +264,11 @@ impl MailServer {
                     let store = store.clone();
                     Running::Imap(ImapServer::start(&host, listener, config, users, store))
                 }
+                Service::Pop3 => {
+                    let config = config.pop3(port.tls);
+                    let store = store.clone();
+                    Running::Pop3(Pop3Server::start(&host, listener, config, users, store))
+                }
                 Service::Http => {
                     Running::Http(autoconfig::start(&host, listener, &config, port.tls, &ports))
                 }
@@ -281,6 +300,7 @@ impl MailServer {
                     match service {
                         Running::Smtp(server) => server.stop().await,
                         Running::Imap(server) => server.stop().await,
+                        Running::Pop3(server) => server.stop().await,
                         Running::Http(server) => server.stop().await,
                     }
                 })
@@ -306,19 +326,21 @@ pub fn client_ports(ports: &[Port], has_certificate: bool) -> ClientPorts {
         submission: find(Service::Submission, false),
         imaps: find(Service::Imap, true),
         imap: find(Service::Imap, false),
-        pop3s: None,
-        pop3: None,
+        pop3s: find(Service::Pop3, true),
+        pop3: find(Service::Pop3, false),
         starttls: has_certificate,
     }
 }
 
 /// Port, service, and whether TLS is there from the first byte.
-const USUAL: [(u16, Service, bool); 5] = [
+const USUAL: [(u16, Service, bool); 7] = [
     (SMTP_PORT, Service::Smtp, false),
     (465, Service::Submission, true),
     (587, Service::Submission, false),
     (143, Service::Imap, false),
     (993, Service::Imap, true),
+    (110, Service::Pop3, false),
+    (995, Service::Pop3, true),
 ];
 /// RFC 5321 §4.5.4.2.
 const SMTP_PORT: u16 = 25;

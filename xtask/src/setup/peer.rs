@@ -19,7 +19,7 @@ impl Peer {
 }
 
 /// Every peer, in the order in which a reader meets them.
-pub(crate) const PEERS: [Peer; 19] = [
+pub(crate) const PEERS: [Peer; 20] = [
     peer("dig", "bind9-dnsutils", "stock queries against our name servers"),
     peer("tshark", "tshark", "an independent reading of our captures"),
     peer("python3", "python3", "student programs that run inside the lab"),
@@ -33,6 +33,7 @@ pub(crate) const PEERS: [Peer; 19] = [
     peer("postfix", "postfix", "a mail server at the other end; smtp-source, smtp-sink"),
     peer("dovecot", "dovecot-imapd", "a mailbox server at the other end"),
     peer("doveconf", "dovecot-pop3d", "the same, by POP3"),
+    peer("openssl", "openssl", "certificates for tests, made by another's hand"),
     peer("mbsync", "isync", "mailboxes synchronised both ways"),
     peer("mutt", "mutt", "a reader of mail on a terminal"),
     peer("tmux", "tmux", "a terminal for programs that want one"),

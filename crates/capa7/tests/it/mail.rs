@@ -1,7 +1,10 @@
 //! `capa7 mail serve` and its commands, with real clients.
 
+mod readers;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,6 +20,7 @@ struct MailServer {
     smtp: u16,
     submission: u16,
     imap: u16,
+    pop3: u16,
     http: u16,
 }
 
@@ -25,9 +29,10 @@ impl MailServer {
         let more = "";
         let folder = Folder::new();
         let (smtp, submission) = (free_port(), free_port());
-        let (imap, http) = (free_port(), free_port());
+        let (imap, pop3, http) = (free_port(), free_port(), free_port());
         let readers = format!(
             "[[listen]]\nat = \"127.0.0.1:{imap}\"\nservice = \"imap\"\n\
+             [[listen]]\nat = \"127.0.0.1:{pop3}\"\nservice = \"pop3\"\n\
              [[listen]]\nat = \"127.0.0.1:{http}\"\nservice = \"http\"\n"
         );
         folder.write("mail.toml", config(smtp, submission, more) + &readers);
@@ -35,7 +40,7 @@ impl MailServer {
             add_user(&folder, name);
         }
         let running = serve(&folder);
-        Self { folder, running, smtp, submission, imap, http }
+        Self { folder, running, smtp, submission, imap, pop3, http }
     }
 
     /// Waits until a message is in a mailbox, and stays there once.
@@ -78,6 +83,17 @@ fn add_user(folder: &Folder, name: &str) {
     let address = format!("{name}@a.test");
     let mut add = folder.capa7(&["mail", "user", "add", &address]);
     let said = with_input(&mut add, &format!("secreto-{name}\n"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+}
+
+/// A certificate for `mail.a.test` in chain.pem, with its key in key.pem.
+fn certify(openssl: &Path, folder: &Folder) {
+    let words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+                 -addext basicConstraints=critical,CA:FALSE \
+                 -subj /CN=mail.a.test -addext subjectAltName=DNS:mail.a.test \
+                 -keyout key.pem -out chain.pem";
+    let mut request = Command::new(openssl);
+    let said = Said::by(request.args(words.split_whitespace()).current_dir(folder.path()));
     assert_eq!(said.code, Some(0), "{said:?}");
 }
 
@@ -244,6 +260,7 @@ fn a_server_writes_its_records_and_a_name_server_takes_them() {
         &format!("_submission._tcp.a.test. 3600 IN SRV 10 1 {submission} mail.a.test."),
         &format!("_imap._tcp.a.test. 3600 IN SRV 10 1 {} mail.a.test.", server.imap),
         "_imaps._tcp.a.test. 3600 IN SRV 0 0 0 .",
+        &format!("_pop3._tcp.a.test. 3600 IN SRV 30 1 {} mail.a.test.", server.pop3),
     ] {
         assert!(text.contains(&format!("\n{line}\n")), "{line} in {text}");
     }
@@ -287,15 +304,7 @@ fn mail_from_outside_and_from_users_reaches_its_mailbox() {
 fn a_message_is_sent_within_tls_and_the_mailboxes_are_sound() {
     let Some(openssl) = capa7_peers::need("openssl") else { return };
     let folder = Folder::new();
-    let certify = || {
-        let words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
-                     -addext basicConstraints=critical,CA:FALSE \
-                     -subj /CN=mail.a.test -addext subjectAltName=DNS:mail.a.test \
-                     -keyout key.pem -out chain.pem";
-        let mut request = Command::new(&openssl);
-        let said = Said::by(request.args(words.split_whitespace()).current_dir(folder.path()));
-        assert_eq!(said.code, Some(0), "{said:?}");
-    };
+    let certify = || certify(&openssl, &folder);
     certify();
     let (smtp, submission) = (free_port(), free_port());
     let tls = "[tls]\ncertificate = \"chain.pem\"\nkey = \"key.pem\"";
