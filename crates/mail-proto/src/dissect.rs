@@ -2,6 +2,8 @@
 
 use capa7_dissect::Dissector;
 
+pub mod imap;
+mod lines;
 pub mod smtp;
 
 /// The dissector for a server's well-known port; none for a port that no mail
@@ -10,6 +12,7 @@ pub mod smtp;
 pub fn mail_dissector(port: u16) -> Option<Box<dyn Dissector>> {
     match port {
         25 | 465 | 587 => Some(Box::new(smtp::SmtpDissector::new())),
+        143 | 993 => Some(Box::new(imap::ImapDissector::new())),
         _ => None,
     }
 }

@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use capa7_dissect::{Field, Message};
 
 use super::{Asked, meaning};
+use crate::dissect::lines::{bad_end, body_of, decoded, filled, line_end};
 use crate::smtp::command::{Command, CommandError};
 
 /// One command line, with its end.
@@ -14,7 +13,7 @@ pub(super) fn command(line: &[u8], parsed: &Result<Command, CommandError>) -> Me
     let text = String::from_utf8_lossy(line).into_owned();
     let body = body_of(line);
     let mut fields = words(line, body.end);
-    fields.push(line_end(line, body.end));
+    fields.push(line_end(line, body.end).with_source("RFC 5321 §2.3.8"));
     let bad_end = bad_end(line, body.end);
     let malformed = bad_end.or_else(|| parsed.as_ref().err().map(ToString::to_string));
     let said = meaning::command(parsed);
@@ -32,7 +31,7 @@ pub(super) fn response(line: &[u8]) -> Message {
     let body = body_of(line);
     let shown = decoded(line.get(body.clone()).unwrap_or_default());
     let mut fields = vec![Field::new("response", shown.clone(), body.clone())];
-    fields.push(line_end(line, body.end));
+    fields.push(line_end(line, body.end).with_source("RFC 5321 §2.3.8"));
     let malformed = bad_end(line, body.end);
     let said = meaning::response();
     Message {
@@ -65,7 +64,7 @@ pub(super) fn reply(lines: &[u8], asked: Asked) -> Message {
             let begin = (4 + enhanced.map_or(0, |count| count + 1)).min(body.end);
             fields.push(Field::new("text", text(begin..body.end), at(begin..body.end)));
         }
-        fields.push(shifted(line_end(line, body.end), start));
+        fields.push(shifted(line_end(line, body.end).with_source("RFC 5321 §2.3.8"), start));
         start += line.len();
     }
     let text = String::from_utf8_lossy(lines).into_owned();
@@ -274,45 +273,11 @@ fn header(text: &str, range: Range<usize>) -> Option<Field> {
     Some(Field::new("header", text, range).with_source("RFC 5322 §2.2").with_children(children))
 }
 
-/// Base64 as the text behind it: it is a lab, and secrets are shown.
-fn decoded(text: &[u8]) -> String {
-    match STANDARD.decode(text) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).replace('\0', "␀"),
-        Err(_) => String::from_utf8_lossy(text).into_owned(),
-    }
-}
-
 /// Octets of an enhanced code at the beginning of a text.
 fn enhanced_octets(text: &[u8]) -> Option<usize> {
     let end = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
     let word = str::from_utf8(text.get(..end)?).ok()?;
     crate::smtp::reply::Enhanced::parse(word).map(|_| end)
-}
-
-/// The line without its end.
-fn body_of(line: &[u8]) -> Range<usize> {
-    let end = match line {
-        [text @ .., b'\r', b'\n'] | [text @ .., b'\n'] => text.len(),
-        text => text.len(),
-    };
-    0..end
-}
-
-fn line_end(line: &[u8], end: usize) -> Field {
-    let shown = match line.get(end..) {
-        Some(b"\r\n") => "CR LF",
-        Some(b"\n") => "LF",
-        _ => "",
-    };
-    Field::new("line_end", shown, end..line.len()).with_source("RFC 5321 §2.3.8")
-}
-
-fn bad_end(line: &[u8], end: usize) -> Option<String> {
-    match line.get(end..) {
-        Some(b"\r\n") => None,
-        Some(b"\n") => Some("a bare LF: lines end in CR LF".to_owned()),
-        _ => Some("the line does not end".to_owned()),
-    }
 }
 
 fn has_bare_end(bytes: &[u8]) -> bool {
@@ -321,26 +286,6 @@ fn has_bare_end(bytes: &[u8]) -> bool {
         || pairs.any(|(one, two)| {
             (*one == b'\r') != (*two == b'\n') && (*one == b'\r' || *two == b'\n')
         })
-}
-
-/// Gaps between fields are fields too, so that every octet is in one.
-fn filled(fields: Vec<Field>, bytes: &[u8]) -> Vec<Field> {
-    let gap = |range: Range<usize>| {
-        let text = String::from_utf8_lossy(bytes.get(range.clone()).unwrap_or_default());
-        Field::new("syntax", text.into_owned(), range)
-    };
-    let (mut whole, mut at) = (Vec::new(), 0);
-    for field in fields.into_iter().filter(|field| !field.bytes.is_empty()) {
-        if field.bytes.start > at {
-            whole.push(gap(at..field.bytes.start));
-        }
-        at = field.bytes.end;
-        whole.push(field);
-    }
-    if at < bytes.len() {
-        whole.push(gap(at..bytes.len()));
-    }
-    whole
 }
 
 fn shifted(mut field: Field, by: usize) -> Field {
