@@ -2,7 +2,8 @@
 
 use capa7_dissect::{Direction, Dissector, Field, Message};
 
-/// Reads the dialogue of [`crate::registry`]: lines of text, as they come.
+/// Reads the dialogue of [`crate::registry`]: lines of text, as they come. Each
+/// line is a field `registry_line`, which no message of DNS has.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RegistryDissector;
 
@@ -24,7 +25,7 @@ impl Dissector for RegistryDissector {
         let mut at = 0;
         for line in bytes.split_inclusive(|octet| *octet == b'\n').take(LINES_MAX) {
             let text = String::from_utf8_lossy(line);
-            fields.push(Field::new("line", text.trim_end(), at..at + line.len()));
+            fields.push(Field::new("registry_line", text.trim_end(), at..at + line.len()));
             at += line.len();
         }
         let meaning = vec![("en", en), ("es", es)];
