@@ -1,5 +1,7 @@
 // Requests to the server. Every refusal becomes an Error with the server's sentence.
 
+import { language } from "../base/i18n.js";
+
 /** @import { MessageView, Run, Scenario, Status, World, FaultSpec, Change } from "./types.js" */
 
 /**
@@ -10,7 +12,10 @@ async function ask(path, init) {
   const answer = await fetch(path, init);
   const body = answer.headers.get("content-type")?.includes("json")
     ? await answer.json() : { error: await answer.text() };
-  if (!answer.ok) throw Object.assign(new Error(body.error ?? answer.statusText), { body });
+  if (!answer.ok) {
+    const text = language.peek() === "es" ? body.error_es ?? body.error : body.error;
+    throw Object.assign(new Error(text ?? answer.statusText), { body });
+  }
   return body;
 }
 

@@ -15,8 +15,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use capa7_dissect::Room;
+use rand::Rng as _;
+use rand_chacha::ChaCha12Rng;
 
 use crate::capture::{HostId, Packet};
+use crate::network::derived_rng;
 use crate::note::Note;
 
 mod verdict;
@@ -30,6 +33,7 @@ pub struct Faults(Arc<Board>);
 #[derive(Debug, Default)]
 struct Board {
     any: AtomicBool,
+    seed: u64,
     rules: Mutex<Rules>,
 }
 
@@ -48,6 +52,8 @@ struct Active<R> {
     rule: R,
     seen: u64,
     applied: u64,
+    /// Draws for the share.
+    chance: ChaCha12Rng,
 }
 
 /// Lets a held message go.
@@ -123,6 +129,9 @@ pub struct Matcher {
     pub transport: Option<Transport>,
     /// What must be in it (messages only).
     pub predicate: Option<Predicate>,
+    /// Which share of those that match it applies to, between 0 and 1, drawn
+    /// from the network's seed; none is all of them.
+    pub share: Option<f64>,
     /// How many that match pass unharmed first: 1 means "from the second on".
     pub skip: u64,
     /// To how many it applies after that; none is without end.
@@ -209,12 +218,14 @@ pub struct RuleStatus {
 impl Faults {
     /// Adds a fault of messages.
     pub fn add_message(&self, rule: MessageRule) -> RuleId {
-        self.add(|rules, id| rules.messages.push(Active { id, rule, seen: 0, applied: 0 }))
+        let chance = |id| self.chance(id);
+        self.add(|rules, id| rules.messages.push(Active::new(id, rule, chance(id))))
     }
 
     /// Adds a fault of connections.
     pub fn add_connection(&self, rule: ConnectionRule) -> RuleId {
-        self.add(|rules, id| rules.connections.push(Active { id, rule, seen: 0, applied: 0 }))
+        let chance = |id| self.chance(id);
+        self.add(|rules, id| rules.connections.push(Active::new(id, rule, chance(id))))
     }
 
     /// Takes a rule away and lets go what it holds. Says whether it was there.
@@ -280,6 +291,11 @@ impl Faults {
         id
     }
 
+    /// The chance of one rule: the same in each run with one seed.
+    fn chance(&self, id: RuleId) -> ChaCha12Rng {
+        derived_rng(self.0.seed, "fault", id.0)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Rules> {
         self.0.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -287,6 +303,11 @@ impl Faults {
 
 /// For the engines.
 impl Faults {
+    /// No rule yet; shares are drawn from `seed`.
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self(Arc::new(Board { seed, ..Board::default() }))
+    }
+
     /// Whether there is any rule: one relaxed load.
     pub(crate) fn are_any(&self) -> bool {
         self.0.any.load(Ordering::Relaxed)
@@ -340,14 +361,21 @@ impl Faults {
 }
 
 impl<R> Active<R> {
+    const fn new(id: RuleId, rule: R, chance: ChaCha12Rng) -> Self {
+        Self { id, rule, seen: 0, applied: 0, chance }
+    }
+
     fn applies(&mut self, matches: impl Fn(&R) -> bool, matcher: impl Fn(&R) -> &Matcher) -> bool {
         if !matches(&self.rule) {
             return false;
         }
         self.seen += 1;
-        let Matcher { skip, count, .. } = matcher(&self.rule);
+        let Matcher { share, skip, count, .. } = matcher(&self.rule);
         let spent = count.is_some_and(|most| self.applied >= most);
         if self.seen <= *skip || spent {
+            return false;
+        }
+        if share.is_some_and(|share| self.chance.random::<f64>() >= share) {
             return false;
         }
         self.applied += 1;
@@ -385,6 +413,7 @@ impl fmt::Debug for Matcher {
             .field("port", &self.port)
             .field("transport", &self.transport)
             .field("predicate", &self.predicate.is_some())
+            .field("share", &self.share)
             .field("skip", &self.skip)
             .field("count", &self.count)
             .finish()

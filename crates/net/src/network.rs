@@ -94,7 +94,7 @@ impl Shared {
     pub(crate) fn new(config: NetworkConfig) -> Self {
         Self {
             topology: Mutex::new(Topology::new(&config)),
-            faults: Faults::default(),
+            faults: Faults::seeded(config.seed),
             capture: Capture::new(config.capture_bytes),
             plaintext: PlaintextJoin::default(),
             foreign: Foreign::default(),
@@ -151,6 +151,13 @@ impl Network {
     pub fn host_by_address(&self, address: IpAddr) -> Option<Host> {
         let found = self.shared.topology().by_address(address);
         found.map(|identity| self.handle(identity))
+    }
+
+    /// Whether a program of somebody else has become this host: then its
+    /// address is that program's, and the house has no sockets there.
+    #[must_use]
+    pub fn is_foreign(&self, host: HostId) -> bool {
+        self.shared.foreign.contains(host)
     }
 
     /// All hosts in the order of their addition.

@@ -12,7 +12,7 @@ use capa7_net::fault::{
 };
 
 use super::{Lab, LabError, Outcome};
-use crate::scenario::{Fault, FilterText, Forge, LinkChange, Rewrite};
+use crate::scenario::{Fault, FilterText, Forge, LinkChange, Rewrite, Which};
 use crate::story::{EventView, decode_message, field_bytes};
 use crate::text::Bilingual;
 use crate::world::build::link;
@@ -23,23 +23,22 @@ impl Lab {
     /// # Errors
     /// When a host is not of this world or a link's number is not possible.
     pub fn break_with(&self, fault: &Fault) -> Result<Option<RuleId>, LabError> {
-        let message = |of: &FilterText, skip, count, action, verb: &str| {
-            let matcher =
-                Matcher { predicate: Some(self.predicate(of)), skip, count, ..Matcher::default() };
+        let add = |of: &FilterText, matcher: Matcher, action, verb: &str| {
             let text = format!("{verb}: {}", of.0.text());
             Some(self.network().faults().add_message(MessageRule { text, matcher, action }))
         };
+        let message = |of: &FilterText, skip, count, action, verb: &str| {
+            let predicate = Some(self.predicate(of));
+            add(of, Matcher { predicate, skip, count, ..Matcher::default() }, action, verb)
+        };
         Ok(match fault {
-            Fault::Drop(which) => {
-                message(&which.of, which.skip, which.count, MessageAction::Drop, "lost")
-            }
+            Fault::Drop(which) => add(&which.of, self.matcher(which), MessageAction::Drop, "lost"),
             Fault::Delay(delay) => {
                 let action = MessageAction::Delay(delay.by.0);
                 message(&delay.of, delay.skip, delay.count, action, "delayed")
             }
             Fault::Duplicate(which) => {
-                let action = MessageAction::Duplicate(1);
-                message(&which.of, which.skip, which.count, action, "sent twice")
+                add(&which.of, self.matcher(which), MessageAction::Duplicate(1), "sent twice")
             }
             Fault::Rewrite(rewrite) => {
                 let action = MessageAction::Replace(rewriter(rewrite));
@@ -51,13 +50,8 @@ impl Lab {
             }
             Fault::Refuse(which) => {
                 let text = format!("refused: {}", which.of.0.text());
-                let matcher = Matcher {
-                    predicate: Some(self.predicate(&which.of)),
-                    skip: which.skip,
-                    count: which.count,
-                    ..Matcher::default()
-                };
-                let rule = ConnectionRule { text, matcher, action: ConnectionAction::Refuse };
+                let (matcher, action) = (self.matcher(which), ConnectionAction::Refuse);
+                let rule = ConnectionRule { text, matcher, action };
                 Some(self.network().faults().add_connection(rule))
             }
             Fault::Reset(reset) => {
@@ -98,6 +92,17 @@ impl Lab {
         let set = self.network().set_access(host.id(), up, down);
         set.map_err(|error| LabError::Bad(error.to_string()))?;
         Ok((event, Outcome::Done))
+    }
+
+    fn matcher(&self, which: &Which) -> Matcher {
+        let Which { of, share, skip, count } = which;
+        Matcher {
+            predicate: Some(self.predicate(of)),
+            share: *share,
+            skip: *skip,
+            count: *count,
+            ..Matcher::default()
+        }
     }
 
     /// Whether a message on its way passes a filter.

@@ -265,3 +265,33 @@ fn every_name_of_every_zone_resolves_from_every_site() {
     network.shutdown();
     assert_eq!(failed.unwrap(), Vec::<String>::new());
 }
+
+#[test]
+fn a_fault_of_a_share_loses_about_that_many_of_its_messages_and_no_others() {
+    #[derive(serde::Deserialize)]
+    struct Broken {
+        fault: crate::scenario::Fault,
+        act: Action,
+    }
+    let broken: Broken = toml::from_str(
+        r#"fault = { drop = { of = "dns && qr==0 && from:carlos", share = 0.3 } }
+        act = { load = { from = ["carlos", "andrea"], names = ["www.urosario.edu.co"],
+            count = 400, every = "10ms", tries = 1 } }"#,
+    )
+    .unwrap();
+    let world = internet();
+    let network = VirtualNetwork::new(network_config(&world, 1, 64 << 20));
+    let done = network.run(async {
+        let lab = Lab::start(network.network(), &world).await.unwrap();
+        lab.break_with(&broken.fault).unwrap();
+        lab.act(&broken.act).await.unwrap().outcome
+    });
+    let done = done.unwrap();
+    let Outcome::Load(load) = done else { panic!("{done:?}") };
+    let lost = load.asked - load.answered;
+    // Of 200 questions 60, and the deviation is 6.5.
+    assert!((28..=92).contains(&lost), "{lost} of {}", load.asked);
+    let status = &network.network().faults().list()[0];
+    assert_eq!((status.seen, status.applied), (200, lost));
+    network.shutdown();
+}

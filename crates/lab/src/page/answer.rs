@@ -9,12 +9,15 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::source::{SourceError, parse_toml};
+use crate::text::Bilingual;
 
 /// Why a request was not answered, for the person at the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refused {
     status: StatusCode,
     text: String,
+    /// The same in Spanish, where it is ours to say.
+    spanish: Option<String>,
 }
 
 /// What handlers return.
@@ -23,12 +26,17 @@ pub(super) type Answer<T> = Result<Json<T>, Refused>;
 impl Refused {
     /// There is no such thing.
     pub(super) fn missing(text: impl Into<String>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, text: text.into() }
+        Self { status: StatusCode::NOT_FOUND, text: text.into(), spanish: None }
     }
 
     /// The request makes no sense.
     pub(super) fn bad(text: impl ToString) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, text: text.to_string() }
+        Self { status: StatusCode::BAD_REQUEST, text: text.to_string(), spanish: None }
+    }
+
+    /// The request cannot be met as things are, and this is what to do instead.
+    pub(super) fn for_now(text: Bilingual) -> Self {
+        Self { status: StatusCode::CONFLICT, text: text.en, spanish: Some(text.es) }
     }
 
     /// A scenario or world cannot be read.
@@ -38,13 +46,17 @@ impl Refused {
 
     /// Something of ours failed.
     pub(super) fn broken(text: impl ToString) -> Self {
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, text: text.to_string() }
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, text: text.to_string(), spanish: None }
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response<Body> {
-        (self.status, Json(json!({ "error": self.text }))).into_response()
+        let mut told = json!({ "error": self.text });
+        if let Some(spanish) = self.spanish {
+            told["error_es"] = spanish.into();
+        }
+        (self.status, Json(told)).into_response()
     }
 }
 

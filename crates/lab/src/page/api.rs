@@ -11,7 +11,7 @@ use super::answer::{Answer, Refused, in_words_of_scenarios};
 use super::layout::{self, Map};
 use super::views::MessageView;
 use crate::filter::{self, Filter, HelpLine};
-use crate::lab::{Outcome, RecordShown};
+use crate::lab::{Lab, Outcome, RecordShown};
 use crate::scenario::Action;
 use crate::story::detail;
 use crate::text::Bilingual;
@@ -135,10 +135,37 @@ pub(super) async fn act(
     if matches!(action, Action::Run(_)) {
         return Err(Refused::bad("programs are run with `capa7 lab exec`, not from the page"));
     }
-    let result = page.live()?.lab.act(&action).await.map_err(Refused::bad)?;
+    let live = page.live()?;
+    if let Some(name) = action.actors().find_map(|word| taken(&live.lab, word)) {
+        return Err(Refused::for_now(do_it_there(&name)));
+    }
+    let result = live.lab.act(&action).await.map_err(Refused::bad)?;
     let took_ms = result.took().as_secs_f64() * 1e3;
     let text = in_words(&result.outcome, took_ms);
     Ok(Json(json!({ "event": result.event, "text": text, "outcome": result.outcome })))
+}
+
+/// The name of the host that a word means, when a program of the user's has
+/// become it: the lab itself has no sockets there any more.
+fn taken(lab: &Lab, word: &str) -> Option<String> {
+    let name = &lab.world().meant(word)?.name;
+    let host = lab.network().host(name)?;
+    lab.network().is_foreign(host.id()).then(|| name.clone())
+}
+
+fn do_it_there(name: &str) -> Bilingual {
+    let command = format!("`capa7 lab exec --as {name} -- dig www.urosario.edu.co`");
+    Bilingual::new(
+        format!(
+            "{name} belongs to your own programs since one ran with `--as {name}`, so the page \
+             cannot act for it: run the program there, as with {command}, or choose another host"
+        ),
+        format!(
+            "{name} es de sus propios programas desde que uno corrió con `--as {name}`; la \
+             página no puede actuar por él: corra allí el programa, como con {command}, o elija \
+             otro equipo"
+        ),
+    )
 }
 
 /// The result as a person at a terminal would see it.

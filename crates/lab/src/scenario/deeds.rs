@@ -48,6 +48,20 @@ pub enum Action {
     Queue(QueueDeed),
 }
 
+impl Action {
+    /// The hosts, as named, on which the lab itself must have a socket for this.
+    pub fn actors(&self) -> impl Iterator<Item = &str> {
+        let named: Vec<&Spanned<String>> = match self {
+            Self::Query(query) => vec![&query.from],
+            Self::Load(load) => load.from.iter().collect(),
+            Self::Send(send) => vec![&send.from],
+            Self::Start(program) => vec![&program.host],
+            _ => Vec::new(),
+        };
+        named.into_iter().map(|word| word.get_ref().as_str())
+    }
+}
+
 /// A query.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -256,11 +270,22 @@ pub enum Fault {
 pub struct Which {
     /// The messages.
     pub of: FilterText,
+    /// Which share of them, drawn from the network's seed; all when not given.
+    #[serde(default, deserialize_with = "share")]
+    pub share: Option<f64>,
     /// So many pass unharmed first.
     #[serde(default)]
     pub skip: u64,
     /// To so many after those; without end when not given.
     pub count: Option<u64>,
+}
+
+fn share<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Option<f64>, D::Error> {
+    let share = f64::deserialize(reader)?;
+    if (0.0..=1.0).contains(&share) {
+        return Ok(Some(share));
+    }
+    Err(serde::de::Error::custom(format!("a share lies between 0 and 1, not at {share}")))
 }
 
 /// Messages that leave later.

@@ -117,3 +117,13 @@ fn an_unknown_scenario_is_told_with_those_that_there_are() {
     let error = Scenario::named("dns-itreated").unwrap_err().to_string();
     assert!(error.contains("dns-iterated"), "{error}");
 }
+
+#[test]
+fn a_share_that_is_none_is_told_with_its_place() {
+    let share = GOOD.replace("of = \"dns\" }", "of = \"dns\", share = 1.5 }");
+    let error = Folder::new("share", &share, ENGLISH).error();
+    assert!(error.contains("scenario.toml:") && error.contains("between 0 and 1"), "{error}");
+    let share = GOOD.replace("of = \"dns\" }", "of = \"dns\", share = 0.3 }");
+    let folder = Folder::new("good-share", &share, ENGLISH);
+    assert!(Scenario::from_path(&folder.0).is_ok());
+}

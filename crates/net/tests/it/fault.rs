@@ -73,6 +73,35 @@ fn exactly_the_second_matching_message_is_dropped_and_noted() {
     assert_eq!((status.seen, status.applied), (3, 1));
 }
 
+/// Which of 400 messages a share of them loses leaves.
+fn survivors(seed: u64, share: f64) -> Vec<usize> {
+    let (net, one, two) = pair(seed, &latency(5));
+    let matcher = Matcher { share: Some(share), ..Matcher::default() };
+    let (text, action) = ("a share".to_owned(), MessageAction::Drop);
+    net.network().faults().add_message(MessageRule { text, matcher, action });
+    let arrived = net.run(async {
+        let to = two.bind_udp(at(2, 53)).unwrap();
+        let from = one.bind_udp(at(1, 0)).unwrap();
+        for number in 0..400_usize {
+            from.send_to(number.to_string(), at(2, 53), Cause::NONE).await.unwrap();
+            one.sleep(ms(1)).await;
+        }
+        received(&two, &to).await
+    });
+    arrived.unwrap().iter().map(|(_, text)| text.parse().unwrap()).collect()
+}
+
+#[test]
+fn a_share_of_the_messages_is_hit_and_the_same_ones_with_one_seed() {
+    let left = survivors(1, 0.3);
+    // The mean is 280 and the deviation 9.2: five of them to each side.
+    assert!((234..=326).contains(&left.len()), "{}", left.len());
+    assert_eq!(left, survivors(1, 0.3));
+    assert_ne!(left, survivors(2, 0.3));
+    assert_eq!(survivors(1, 0.0).len(), 400);
+    assert_eq!(survivors(1, 1.0).len(), 0);
+}
+
 #[test]
 fn a_delayed_message_is_later_by_just_that() {
     let (net, one, two) = broken(Matcher::default(), MessageAction::Delay(ms(100)));

@@ -13,6 +13,13 @@ use crate::program::{PATIENCE, Running};
 
 /// Sends a request; the stream after the head of a good answer.
 fn request(page: &str, head: &str, body: &str) -> BufReader<TcpStream> {
+    let (line, answer) = send(page, head, body);
+    assert!(line.contains(" 200 "), "{head}: {line}");
+    answer
+}
+
+/// Sends a request; the status line, and the stream after the head.
+fn send(page: &str, head: &str, body: &str) -> (String, BufReader<TcpStream>) {
     let mut stream = TcpStream::connect(page).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let length = body.len();
@@ -23,14 +30,12 @@ fn request(page: &str, head: &str, body: &str) -> BufReader<TcpStream> {
     );
     stream.write_all(text.as_bytes()).unwrap();
     let mut answer = BufReader::new(stream);
-    let mut line = String::new();
-    answer.read_line(&mut line).unwrap();
-    assert!(line.contains(" 200 "), "{head}: {line}");
-    while line.trim() != "" {
+    let (mut status, mut line) = (String::new(), String::new());
+    answer.read_line(&mut status).unwrap();
+    while answer.read_line(&mut line).unwrap() > 0 && line.trim() != "" {
         line.clear();
-        answer.read_line(&mut line).unwrap();
     }
-    answer
+    (status, answer)
 }
 
 pub(super) fn get(page: &str, path: &str) -> Vec<u8> {
@@ -43,6 +48,29 @@ pub(super) fn post(page: &str, path: &str, body: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     request(page, &format!("POST {path}"), body).read_to_end(&mut bytes).unwrap();
     bytes
+}
+
+#[test]
+fn for_a_person_whom_a_program_became_the_page_says_what_to_do_instead() {
+    let Some(lab) = Lab::start() else { return };
+    let ask = |from: &str| {
+        let action = serde_json::json!({ "query": { "from": from, "name": "www.umass.edu" } });
+        let body = serde_json::json!({ "action": action }).to_string();
+        let (status, mut answer) = send(&lab.page, "POST /api/do", &body);
+        let mut text = String::new();
+        answer.read_to_string(&mut text).unwrap();
+        (status, serde_json::from_str::<Value>(&text).unwrap())
+    };
+    assert!(ask("carlos").0.contains(" 200 "));
+    assert!(lab.exec(Some("carlos"), &["true"]).status().unwrap().success());
+    let (status, refused) = ask("carlos");
+    assert!(status.contains(" 409 "), "{status}{refused}");
+    for (language, words) in [("error", "choose another host"), ("error_es", "elija otro equipo")] {
+        let text = refused[language].as_str().unwrap();
+        assert!(text.contains(words) && text.contains("capa7 lab exec --as "), "{text}");
+    }
+    // Nobody else is concerned.
+    assert!(ask("andrea").0.contains(" 200 "));
 }
 
 #[test]
