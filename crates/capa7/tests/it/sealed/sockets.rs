@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use capa7_peers::need;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::Lab;
-use crate::program::{Running, Said};
+use super::{Lab, can_seal};
+use crate::program::{Folder, Running, Said};
 
 const UDP_SERVER: &str = "
 from socket import socket, AF_INET, SOCK_DGRAM
@@ -195,4 +195,30 @@ fn netcat_is_answered_line_by_line() {
     let Some(lab) = Lab::start() else { return };
     let answer = lab.output(&["sh", "-c", "printf 'hola\\n' | nc -N -w 15 servername 12000"]);
     assert_eq!(answer, "HOLA\n");
+}
+
+// Course K3: each deliberate fault makes exactly the checks fail that it names.
+#[test]
+fn each_sabotage_of_own_programs_makes_exactly_the_intended_checks_fail() {
+    let folder = Folder::new();
+    if need("python3").is_none() || !can_seal(&folder) {
+        return;
+    }
+    for (name, wanted) in [
+        (None, &[][..]),
+        (Some("nameless"), &["names", "udp-client"]),
+        (Some("quick"), &["slowed"]),
+    ] {
+        let mut words = vec!["run", "sockets-own", "--net", "sealed", "--json"];
+        words.extend(name.iter().flat_map(|name| ["--break", name]));
+        let said = folder.run(&words);
+        assert_eq!(said.code, Some(i32::from(name.is_some())), "{name:?}: {}", said.err);
+        let document: Value = serde_json::from_str(&said.out).unwrap();
+        let checks = document["scenarios"][0]["checks"].as_array().unwrap();
+        let failed = checks.iter().filter(|check| check["passed"] == false);
+        let mut failed: Vec<&str> = failed.map(|check| check["id"].as_str().unwrap()).collect();
+        failed.sort_unstable();
+        assert_eq!(failed, wanted, "{name:?}: {document}");
+        assert_eq!(checks.len(), 11, "{name:?}");
+    }
 }
