@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ask, seconds } from "../tools.mjs";
+import { ask, fitsItsWindow, seconds } from "../tools.mjs";
 
 export default {
   "the map shows every host of the running lab, and so does its table": async ({ page, shot }) => {
@@ -10,7 +10,7 @@ export default {
     assert.equal(await live.locator("g.node").count(), hosts.length);
     await shot(live, "live");
     await live.click(".map .icon-button[aria-pressed]");
-    assert.equal(await live.locator(".map-table tbody tr").count(), hosts.length);
+    assert.equal(await live.locator(".map-table .of-hosts tbody tr").count(), hosts.length);
   },
 
   "a question asked on the page becomes arrows and one tree of causes": async ({ page }) => {
@@ -88,6 +88,72 @@ export default {
     await live.waitForSelector("g.node.broken[data-host='dns.cs.umass.edu']");
     await ask(live, "nobody-asked-before.cs.umass.edu");
     assert.match(await live.textContent(".answer"), /SERVFAIL|no answer|no reply|time/i);
+    await live.click(".fault-chip button");
+    await live.waitForSelector(".fault-chip", { state: "detached" });
+  },
+
+  "a line between two hosts is cut by click and by keys, and mended": async ({ page, shot }) => {
+    const live = await page("/", { colorScheme: "light" });
+    await live.waitForSelector("#try-host option", { state: "attached" });
+    await live.selectOption("#try-host", { label: "Carlos · carlos.urosario.edu.co" })
+      .catch(() => {});
+    const client = await live.inputValue("#try-host");
+    await ask(live, "www.urosario.edu.co");
+    const line = live.locator(`.edge[data-pair~="${client}"]`).first();
+    await line.waitFor();
+    const pair = await line.getAttribute("data-pair");
+    // A point of the line that no host covers.
+    const at = await line.locator(".edge-line").evaluate((path) => {
+      const { a, d, e, f } = path.getScreenCTM();
+      const length = path.getTotalLength();
+      for (let part = 1; part < 40; part += 1) {
+        const { x, y } = path.getPointAtLength(length * part / 40);
+        const [left, top] = [a * x + e, d * y + f];
+        const hit = document.elementFromPoint(left, top);
+        if (hit?.parentNode === path.parentNode) return { x: left, y: top };
+      }
+      return null;
+    });
+    assert.ok(at, "no point of the line can be hit");
+    await live.mouse.click(at.x, at.y);
+    await live.waitForSelector(".link-card");
+    assert.equal(await live.locator(".link-card .fault").count(), 3);
+    await shot(live, "link-card-light");
+    await line.focus();
+    await live.keyboard.press("Enter");
+    const focused = await live.evaluate(() => document.activeElement.dataset.fault);
+    assert.equal(focused, "cut", "the keys go on from there");
+    await live.keyboard.press("Enter");
+    await live.waitForSelector(".fault-chip");
+    const chip = await live.textContent(".fault-chip");
+    for (const name of pair.split(" ")) assert.ok(chip.includes(name), `${chip}: ${name}`);
+    await live.waitForSelector(`.edge.broken[data-pair="${pair}"]`);
+    await ask(live, "www.urosario.edu.co");
+    await live.waitForFunction(() => /did not answer/
+      .test(document.querySelector(".answer")?.textContent), null, { timeout: 30_000 });
+    await shot(live, "link-cut-light");
+    await live.click(".link-card .icon-button");
+    await live.waitForSelector(".link-card", { state: "detached" });
+    await live.click(".fault-chip button");
+    await live.waitForSelector(".fault-chip", { state: "detached" });
+  },
+
+  "a line is opened from the map's table too, also on a phone": async ({ page, shot }) => {
+    const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+    const live = await page("/", phone);
+    await live.waitForSelector("g.node", { state: "attached" });
+    await live.locator(".tabs button", { hasText: /^Map$/ }).click();
+    await live.click(".map .icon-button[aria-pressed]");
+    const row = live.locator(".of-links tbody button").first();
+    const names = (await row.textContent()).split(" ↔ ");
+    await row.click();
+    await live.waitForSelector(".link-card");
+    await shot(live, "link-card-phone");
+    await live.click(".link-card .fault[data-fault=lose]");
+    await live.waitForSelector(".fault-chip");
+    const chip = await live.textContent(".fault-chip");
+    assert.ok(chip.includes("30 %") && names.every((name) => chip.includes(name)), chip);
+    await fitsItsWindow(live);
     await live.click(".fault-chip button");
     await live.waitForSelector(".fault-chip", { state: "detached" });
   },

@@ -56,6 +56,7 @@ async function openLive(route) {
     store.shown.set(0);
     store.selected.set(route.message ?? 0);
     store.chosenHost.set(-1);
+    store.chosenPair.set(null);
   });
   setFollow(true);
   listen(0);
@@ -161,6 +162,7 @@ async function openRun(route) {
     store.version.update((count) => count + 1);
     store.selected.set(0);
     store.chosenHost.set(-1);
+    store.chosenPair.set(null);
     store.faults.set((run.changes ?? []).map(({ at, shown }, id) => ({ id, at, shown })));
     player.seek(0, 0);
   });

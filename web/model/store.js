@@ -37,6 +37,8 @@ export const speed = signal(Number(recall("speed", "0.1")) || 0.1);
 export const selected = signal(0);
 /** The host chosen on the map, -1 for none. */
 export const chosenHost = signal(-1);
+/** The two hosts whose line is opened on the map. */
+export const chosenPair = signal(/** @type {[number, number] | null} */ (null));
 /** Whether decisions are shown between the messages. */
 export const notesShown = signal(recall("notes", "no") === "yes");
 /** The filter that holds, and the events that it lets through (null: all). */

@@ -21,6 +21,14 @@ const HOST_FAULTS = {
   overload: (host) => link(host, { rate: "2kB/s", queue: "4KiB" }),
 };
 
+/** What a click does to all messages between two hosts.
+ * @type {Record<string, (of: string) => Record<string, any>>} */
+const PAIR_FAULTS = {
+  cut: (of) => ({ drop: { of } }),
+  slow: (of) => ({ delay: { of, by: "300ms" } }),
+  lose: (of) => ({ drop: { of, share: 0.3 } }),
+};
+
 /** What a click does to the next message that passes a filter.
  * @type {Record<string, (of: string) => Record<string, any>>} */
 const MESSAGE_FAULTS = {
@@ -50,6 +58,18 @@ export function faultButtons(host) {
     h("button", {
       type: "button", class: "fault", title: t(`fault_${kind}_hint`), "data-fault": kind,
       onclick: () => apply({ fault: make(host), shown: { kind, host } }),
+    }, icon("bolt", 13), t(`fault_${kind}`))));
+}
+
+/** @param {string} one @param {string} other */
+export function pairFaultButtons(one, other) {
+  const way = (/** @type {string} */ from, /** @type {string} */ to) =>
+    `(from:${quoted(from)} && to:${quoted(to)})`;
+  const of = `${way(one, other)} || ${way(other, one)}`;
+  return h("div", { class: "fault-buttons" }, Object.entries(PAIR_FAULTS).map(([kind, make]) =>
+    h("button", {
+      type: "button", class: "fault", title: t(`fault_pair_${kind}_hint`), "data-fault": kind,
+      onclick: () => apply({ fault: make(of), shown: { kind, between: [one, other] } }),
     }, icon("bolt", 13), t(`fault_${kind}`))));
 }
 
@@ -95,8 +115,8 @@ export function faultChips() {
 
 /** @param {{ shown?: Record<string, any>, at?: number }} fault */
 function describe(fault) {
-  const { kind, host, from, to } = fault.shown ?? {};
-  const place = host ?? [from, to].filter(Boolean).join(" → ");
+  const { kind, host, between, from, to } = fault.shown ?? {};
+  const place = host ?? between?.join(" ↔ ") ?? [from, to].filter(Boolean).join(" → ");
   const when = fault.at === undefined ? "" : ` · ${moment(fault.at)}`;
   return `${kind ? t(`fault_${kind}`) : t("fault")} · ${place}${when}`;
 }

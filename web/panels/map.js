@@ -6,15 +6,16 @@ import { effect, signal, untracked } from "../base/signal.js";
 import { iconButton, panel } from "../base/widgets.js";
 import { roomClass } from "../model/rooms.js";
 import * as store from "../model/store.js";
+import { joins, pairs } from "./map-pairs.js";
+import { linkCard, openPair } from "./link-card.js";
 import { cards, edgePath, pointOn } from "./map-shape.js";
 import { hostCard } from "./host-card.js";
-import { hostTable } from "./map-table.js";
+import { hostTable, linkTable } from "./map-table.js";
 import { faultChips } from "./faults.js";
 
 /** @import { EventView } from "../model/types.js" */
 /** @import { Card } from "./map-shape.js" */
-/** @typedef {{ key: string, from: number, to: number, room: string, count: number, last: number }}
- *  Edge */
+/** @import { Edge } from "./map-pairs.js" */
 
 /** Events looked at for messages on their way. */
 const RECENT = 160;
@@ -66,9 +67,9 @@ export function mapPanel() {
       { class: "icon-button", "aria-pressed": () => String(asTable.get()) }),
   ];
   return panel("map", "map", tools, faultChips(),
-    h("div", { class: "map-stage", hidden: asTable.get }, box), hostCard(),
+    h("div", { class: "map-stage", hidden: asTable.get }, box), hostCard(), linkCard(),
     h("div", { class: "map-table", hidden: () => !asTable.get(), tabindex: "0" },
-      () => (asTable.get() ? hostTable() : null)));
+      () => (asTable.get() ? [hostTable(), linkTable()] : null)));
 }
 
 /** @param {Element} group @param {{ id: string, y: number }[]} tiers @param {number} height */
@@ -77,51 +78,53 @@ function drawTiers(group, tiers, height) {
     s("text", { class: "tier-name", x: 10, y: y * height + 3 }, t(`tier_${id}`))));
 }
 
-/** The pairs of hosts that have spoken before the cursor. */
-function pairs() {
-  const log = store.log.get();
-  store.version.get();
-  const count = store.shown.get();
-  /** @type {Map<string, Edge>} */
-  const found = new Map();
-  for (let index = Math.max(0, count - 5000); index < count; index += 1) {
-    const event = log.events[index];
-    if (!event || event.type !== "message" || !joins(event)) continue;
-    const [from, to] = [Number(event.from), Number(event.to)];
-    const key = from < to ? `${from}-${to}-${event.room}` : `${to}-${from}-${event.room}`;
-    const edge = found.get(key);
-    if (edge) {
-      edge.count += 1;
-      edge.last = event.at;
-    } else {
-      found.set(key, { key, from, to, room: event.room, count: 1, last: event.at });
-    }
-  }
-  return [...found.values()];
-}
-
-/** @param {EventView} event */
-const joins = (event) => event.from !== null && event.from !== undefined && event.to !== null
-  && event.to !== undefined && event.from !== event.to;
-
 /** @param {Element} group @param {Map<number, Card>} places @returns {Set<number>} busy hosts */
 function drawEdges(group, places) {
   const chosen = store.chosen.get();
+  const opened = store.chosenPair.get();
+  const isBroken = brokenPairs();
   const window = store.view.get() === "live" ? FRESH_S * 1e9 : FRESH_S * 1e9 * store.speed.get();
   const now = untracked(() => store.now.get());
   /** @type {Set<number>} */
   const busy = new Set();
   const list = pairs().filter(({ from, to }) => places.has(from) && places.has(to));
-  reconcile(group, list, ({ key }) => key, () => s("path"), (path, edge) => {
+  reconcile(group, list, ({ key }) => key, makeEdge, (line, edge) => {
     const fresh = now - edge.last < window;
     const isChosen = chosen?.type === "message" && joins(chosen)
       && [chosen.from, chosen.to].includes(edge.from) && [chosen.from, chosen.to].includes(edge.to);
     if (fresh || isChosen) busy.add(edge.from).add(edge.to);
-    const names = ["edge", roomClass(edge.room), fresh && "fresh", isChosen && "chosen"];
-    path.setAttribute("class", names.filter(Boolean).join(" "));
-    path.setAttribute("d", edgePath(card(places, edge.from), card(places, edge.to)));
+    const names = ["edge", roomClass(edge.room), fresh && "fresh",
+      (isChosen || isPair(opened, edge)) && "chosen", isBroken(edge) && "broken"];
+    line.setAttribute("class", names.filter(Boolean).join(" "));
+    const path = edgePath(card(places, edge.from), card(places, edge.to));
+    for (const part of line.querySelectorAll("path")) part.setAttribute("d", path);
   });
   return busy;
+}
+
+/** A line that is thin to see and broad to hit. @param {Edge} edge */
+function makeEdge({ from, to }) {
+  const open = () => openPair(from, to);
+  const names = `${store.hostName(from)} ↔ ${store.hostName(to)}`;
+  return s("g", {
+    tabindex: "0", role: "button", "aria-label": names, onclick: open,
+    "data-pair": [store.hostName(from), store.hostName(to)].sort().join(" "),
+    onkeydown: (/** @type {KeyboardEvent} */ event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      open();
+    },
+  }, s("path", { class: "edge-hit" }), s("path", { class: "edge-line" }), s("title", {}, names));
+}
+
+/** @param {[number, number] | null} pair @param {Edge} edge */
+const isPair = (pair, edge) => Boolean(pair?.includes(edge.from) && pair.includes(edge.to));
+
+/** Says of an edge whether a fault lies on it. @returns {(edge: Edge) => boolean} */
+function brokenPairs() {
+  const pairsBroken = store.faults.get().map(({ shown }) => shown?.between).filter(Boolean);
+  return ({ from, to }) => pairsBroken.some((names) =>
+    names.includes(store.hostName(from)) && names.includes(store.hostName(to)));
 }
 
 /** @param {Map<number, Card>} places @param {number} id @returns {Card} */
@@ -152,7 +155,10 @@ function drawNodes(group, places, busy) {
 
 /** @param {Card} place */
 function makeNode({ host }) {
-  const choose = () => store.chosenHost.set(store.chosenHost.peek() === host.id ? -1 : host.id);
+  const choose = () => {
+    store.chosenPair.set(null);
+    store.chosenHost.set(store.chosenHost.peek() === host.id ? -1 : host.id);
+  };
   const whole = `${host.name} ${host.addresses.join(" ")}`;
   const node = s("g", {
     tabindex: "0", role: "button",

@@ -43,6 +43,7 @@ export function startShortcuts() {
   bind(["l"], "key_language", () => setLanguage(language.peek() === "en" ? "es" : "en"));
   bind(["Escape"], "key_escape", () => {
     store.chosenHost.set(-1);
+    store.chosenPair.set(null);
     store.selected.set(0);
   });
   bind(["?"], "key_help", keysDialog);
