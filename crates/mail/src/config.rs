@@ -67,6 +67,9 @@ documented! {
         pub tls: Option<TlsFiles> = Example::Table(TlsFiles::FIELDS),
         /// Where the server listens, one table for each port.
         pub listen: Vec<ListenConfig> = Example::Tables(ListenConfig::FIELDS),
+        /// Webmail for all users of this server.
+        #[serde(default)]
+        pub webmail: Option<WebmailListen> = Example::Table(WebmailListen::FIELDS),
         /// Bounds on what others may ask for.
         #[serde(default)]
         pub limits: Limits = Example::Table(Limits::FIELDS),
@@ -100,6 +103,17 @@ documented! {
         /// "never". With a certificate it is "starttls" where nothing is said.
         #[serde(default)]
         pub tls: Option<Spanned<TlsMode>> = Example::Optional("\"starttls\""),
+    }
+}
+
+documented! {
+    /// Where browsers connect. The gateway reads and sends through ports of
+    /// this server's own that listen on the loopback interface only.
+    pub struct WebmailListen {
+        /// Address and port. With a certificate it is https, from the first
+        /// byte; without one it must be an address of this machine only, such
+        /// as 127.0.0.1, since people tell their passwords there.
+        pub at: Spanned<SocketAddr> = Example::Set("\"127.0.0.1:8080\""),
     }
 }
 
@@ -268,6 +282,18 @@ impl MailConfig {
             {
                 let problem = "TLS needs a certificate: add [tls] with `certificate` and `key`";
                 return wrong(mode.span(), problem.to_owned());
+            }
+        }
+        if let Some(webmail) = &self.webmail {
+            let at = webmail.at.get_ref();
+            if at.port() != 0 && !places.insert(at) {
+                return wrong(webmail.at.span(), format!("{at} comes twice: one service per port"));
+            }
+            // RFC 8314 §3: passwords are not told in clear.
+            if self.tls.is_none() && !at.ip().is_loopback() {
+                let problem = "webmail for other machines needs a certificate: add [tls], or \
+                               listen on 127.0.0.1";
+                return wrong(webmail.at.span(), problem.to_owned());
             }
         }
         Ok(())

@@ -82,8 +82,9 @@ pub fn serve(file: &Path, told: impl Fn(&str)) -> Result<(), ServeError> {
     startup::start(
         || read(file),
         |read| {
-            let listen = read.config.listen.iter();
-            Ok(listen.map(|one| TcpDoor::open(*one.at.get_ref())).collect::<Result<Vec<_>, _>>()?)
+            let ports = read.config.listen.iter().map(|one| one.at.get_ref());
+            let webmail = read.config.webmail.iter().map(|one| one.at.get_ref());
+            Ok(ports.chain(webmail).map(|at| TcpDoor::open(*at)).collect::<Result<Vec<_>, _>>()?)
         },
         |read| match &read.config.user {
             Some(user) => Ok(Confinement::User(User::named(user)?)),
@@ -123,7 +124,7 @@ fn read_pem(files: &TlsFiles) -> Result<(Vec<u8>, Vec<u8>), FileError> {
 async fn work(
     file: &Path,
     read: Read,
-    doors: Vec<TcpDoor>,
+    mut doors: Vec<TcpDoor>,
     told: &impl Fn(&str),
 ) -> Result<(), ServeError> {
     let Read { config, book, identity } = read;
@@ -139,6 +140,9 @@ async fn work(
     })?;
     let users = Users::new(book);
     let server_config = server_config(&host, &config, &users, identity.as_ref())?;
+    // The last door is webmail's, if there is one.
+    let webmail = config.webmail.as_ref().and_then(|_| doors.pop());
+    let webmail = webmail.map(|door| host.adopt(door)).transpose()?;
     let mut open = Vec::new();
     for (listen, door) in config.listen.iter().zip(doors) {
         let at = door.local_addr()?;
@@ -147,7 +151,13 @@ async fn work(
     }
     let ports: Vec<Port> = open.iter().map(|(port, _)| *port).collect();
     reload::write_records(&config, &server_config, &ports)?;
-    let server = MailServer::start_on(&host, server_config.clone(), open).await.map_err(folder)?;
+    let started = MailServer::start_on(&host, server_config.clone(), open).await;
+    let mut server = started.map_err(folder)?;
+    if let Some(listener) = webmail {
+        let scheme = if identity.is_some() { "https" } else { "http" };
+        told(&format!("webmail at {scheme}://{}", listener.local_addr()));
+        server.add_webmail(listener, &server_config)?;
+    }
     let answering = host.spawn("mail control", control::answer(control, server.queue().clone()));
     for port in &ports {
         told(&format!("{} on {}{}", port.service.name(), port.at, port.tls.words()));

@@ -7,6 +7,7 @@
 //! ```
 
 mod autoconfig;
+mod gateway;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -28,6 +29,7 @@ use crate::smtp::server::{Destination, ServerTls, SmtpServer, SmtpServerConfig};
 use crate::spool::Sync;
 use crate::store::{Store, StoreOptions};
 use crate::users::Users;
+use crate::webmail::Webmail;
 
 /// What a mail server is made of.
 #[derive(Clone, Debug)]
@@ -85,6 +87,7 @@ enum Running {
     Imap(ImapServer),
     Pop3(Pop3Server),
     Http(capa7_http::server::Server),
+    Webmail(Webmail),
 }
 
 impl MailServerConfig {
@@ -302,6 +305,7 @@ impl MailServer {
                         Running::Imap(server) => server.stop().await,
                         Running::Pop3(server) => server.stop().await,
                         Running::Http(server) => server.stop().await,
+                        Running::Webmail(server) => server.stop().await,
                     }
                 })
             })

@@ -26,8 +26,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use capa7_http::server::{Server, ServerConfig};
-use capa7_net::Host;
 use capa7_net::tls::TlsServer;
+use capa7_net::{Host, TcpListener};
 
 use crate::imap_client::ImapSettings;
 use crate::smtp::connection::TlsUse;
@@ -135,6 +135,12 @@ impl Webmail {
     pub fn start(host: &Host, config: WebmailConfig) -> io::Result<Self> {
         let web = host.in_room(capa7_dissect::Room::Http);
         let listener = web.listen_tcp(config.listen)?;
+        Ok(Self::start_on(host, listener, config))
+    }
+
+    /// The same on a listener that is open already.
+    #[must_use]
+    pub fn start_on(host: &Host, listener: TcpListener, config: WebmailConfig) -> Self {
         let http = ServerConfig {
             tls: config.tls.clone(),
             body_bytes_max: config.limits.compose_bytes_max,
@@ -146,7 +152,7 @@ impl Webmail {
         let server = Server::start(host, listener, http, move |request| {
             route::answer(Arc::clone(&gateway), request)
         });
-        Ok(Self { server })
+        Self { server }
     }
 
     /// Where it listens.

@@ -22,6 +22,7 @@ struct MailServer {
     imap: u16,
     pop3: u16,
     http: u16,
+    webmail: u16,
 }
 
 impl MailServer {
@@ -30,17 +31,19 @@ impl MailServer {
         let folder = Folder::new();
         let (smtp, submission) = (free_port(), free_port());
         let (imap, pop3, http) = (free_port(), free_port(), free_port());
+        let webmail = free_port();
         let readers = format!(
             "[[listen]]\nat = \"127.0.0.1:{imap}\"\nservice = \"imap\"\n\
              [[listen]]\nat = \"127.0.0.1:{pop3}\"\nservice = \"pop3\"\n\
-             [[listen]]\nat = \"127.0.0.1:{http}\"\nservice = \"http\"\n"
+             [[listen]]\nat = \"127.0.0.1:{http}\"\nservice = \"http\"\n\
+             [webmail]\nat = \"127.0.0.1:{webmail}\"\n"
         );
         folder.write("mail.toml", config(smtp, submission, more) + &readers);
         for name in ["andrea", "carlos"] {
             add_user(&folder, name);
         }
         let running = serve(&folder);
-        Self { folder, running, smtp, submission, imap, pop3, http }
+        Self { folder, running, smtp, submission, imap, pop3, http, webmail }
     }
 
     /// Waits until a message is in a mailbox, and stays there once.
@@ -228,6 +231,9 @@ fn what_does_not_let_a_server_start_is_told_with_what_to_do() {
     let busy = other.local_addr().unwrap().port();
     folder.write("mail.toml", config(busy, submission, ""));
     refused(&serve, &[&format!("port {busy} is in use"), "stop that one"]);
+    let open = "[webmail]\nat = \"0.0.0.0:8080\"";
+    folder.write("mail.toml", config(smtp, submission, "") + open);
+    refused(&serve, &["mail.toml:", "needs a certificate", "127.0.0.1"]);
     folder.write("mail.toml", config(smtp, submission, ""));
     folder.write("data", "a file where a folder should be");
     refused(&serve, &["cannot work in data"]);

@@ -77,6 +77,7 @@ fn kept_until_restart(old: &MailConfig, new: &MailConfig) -> Vec<&'static str> {
             .map(|one| (*one.at.get_ref(), one.service, tls(one.tls.as_ref())))
             .collect()
     };
+    let webmail = |config: &MailConfig| config.webmail.as_ref().map(|one| *one.at.get_ref());
     let pairs = [
         ("hostname", old.hostname.get_ref() == new.hostname.get_ref()),
         ("domains", old.domain_names() == new.domain_names()),
@@ -86,6 +87,7 @@ fn kept_until_restart(old: &MailConfig, new: &MailConfig) -> Vec<&'static str> {
         ("remote_port", old.remote_port == new.remote_port),
         ("tls", old.tls.is_some() == new.tls.is_some()),
         ("listen", listens(old) == listens(new)),
+        ("webmail", webmail(old) == webmail(new)),
         ("limits", old.limits == new.limits),
         ("queue", old.queue == new.queue),
     ];

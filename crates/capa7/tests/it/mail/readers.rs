@@ -1,4 +1,4 @@
-//! Those who take mail away: by POP3, with stock clients.
+//! Those who read mail by POP3 and in a browser, with stock clients.
 
 use std::process::Command;
 
@@ -90,4 +90,39 @@ fn passwords_of_pop3_are_told_within_tls_only() {
     let mut python = Command::new(python);
     let said = Said::by(python.args(["-c", &script]).current_dir(folder.path())).text();
     assert_eq!(said, "True\nb'private-letter' b'+OK'\nb'private-letter' b'+OK'\n");
+}
+
+// Course M11: HTTP to the browser; IMAP and submission behind it are the
+// server's own.
+#[test]
+fn a_user_logs_in_to_webmail_lists_the_inbox_and_sends() {
+    let Some(curl) = capa7_peers::need("curl") else { return };
+    let server = MailServer::start();
+    let at = format!("http://127.0.0.1:{}", server.webmail);
+    assert!(server.running.said.contains(&format!("webmail at {at}")), "{}", server.running.said);
+    deliver(server.smtp, "carlos@a.test", "seen-in-the-browser");
+    server.delivered("seen-in-the-browser");
+    let jar = server.folder.path().join("cookies");
+    let ask = |path: &str, more: &[&str]| {
+        let mut request = Command::new(&curl);
+        request.args(["-sS", "--fail-with-body", "-H", "Content-Type: application/json"]);
+        request.arg("-b").arg(&jar).arg("-c").arg(&jar);
+        Said::by(request.arg(format!("{at}/api/{path}")).args(more))
+    };
+    let wrong = "{\"user\": \"carlos@a.test\", \"password\": \"falso\"}";
+    assert_eq!(ask("session", &["-d", wrong]).code, Some(22));
+    assert_eq!(ask("folders", &[]).code, Some(22), "nobody reads without a log-in");
+    let right = wrong.replace("falso", "secreto-carlos");
+    let session = ask("session", &["-d", &right]).json();
+    let list = ask("messages?folder=INBOX", &[]).text();
+    assert!(list.contains("seen-in-the-browser"), "{list}");
+    let key = format!("X-CSRF: {}", session["csrf"].as_str().unwrap());
+    let letter = serde_json::json!({
+        "to": [{ "address": "andrea@a.test" }], "subject": "back", "text": "sent-in-a-browser",
+    })
+    .to_string();
+    let sent = ask("send", &["-H", &key, "-d", &letter]);
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    // One for andrea, one in carlos's own folder of what was sent.
+    super::await_stored(&server.folder, "sent-in-a-browser", 2);
 }
