@@ -17,6 +17,7 @@ mod load;
 mod mail;
 mod outcome;
 mod program;
+mod readers;
 mod registries;
 mod send;
 mod served;

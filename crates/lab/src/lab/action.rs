@@ -35,6 +35,7 @@ impl Lab {
             Action::Run(run) => self.run_program(run).await?,
             Action::Type(typed) => self.type_lines(typed).await?,
             Action::Write(write) => self.write_letter(write).await?,
+            Action::Read(read) => self.read_letters(read).await?,
             Action::Queue(deed) => self.queue_deed(deed).await?,
         };
         Ok(ActionResult { event, began, ended: self.network().now(), outcome })

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::file::{FilterText, record_type, type_a, uppercase_port, yes};
-use super::letters::{QueueDeed, Typed, Write};
+use super::letters::{QueueDeed, Read, Typed, Write};
 use crate::units::{Size, Span};
 use crate::world::file::LinkFile;
 
@@ -42,6 +42,8 @@ pub enum Action {
     Run(Run),
     /// Write a message and hand it to one's mail server (course M6).
     Write(Write),
+    /// Read messages of one's mailbox (course M10).
+    Read(Read),
     /// Type commands to a server by hand (course M5).
     Type(Typed),
     /// Do something with the messages that wait in a server's queue.

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::file::inbox;
 use crate::units::{Size, Span};
 
 /// A message, written with one's user agent and handed to one's mail server
@@ -47,6 +48,37 @@ pub struct Attachment {
     pub text: Option<String>,
     /// Bytes made on the fly, so many.
     pub size: Option<Size>,
+}
+
+/// Messages, read with one's user agent over IMAP (course M10).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Read {
+    /// Who reads: a person of the world who has a mailbox.
+    pub by: Spanned<String>,
+    /// The folder.
+    #[serde(default = "inbox")]
+    pub folder: Spanned<String>,
+    /// Only messages whose subject contains this.
+    pub subject: Option<String>,
+    /// What becomes of them.
+    #[serde(default)]
+    pub then: Then,
+    /// When nothing is there, waits so long for a message to come in, told by
+    /// the server (IMAP IDLE, RFC 9051 §6.3.13).
+    pub wait: Option<Span>,
+}
+
+/// What becomes of messages that were read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Then {
+    /// They get this flag.
+    pub flag: Option<Spanned<String>>,
+    /// They go to this folder, which is made when it is not there.
+    pub to: Option<Spanned<String>>,
+    /// They are deleted.
+    pub delete: bool,
 }
 
 /// Commands typed by hand over a connection (course M5).

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use capa7_dns_proto::Name;
 use capa7_mail_proto::address::Address;
-use capa7_mail_proto::mailbox::MailboxName;
+use capa7_mail_proto::mailbox::{Flag, MailboxName};
 use toml::Spanned;
 
 use super::deeds::{Action, Fault, Load, Send};
@@ -262,7 +262,9 @@ impl Names<'_> {
                 }
                 self.host(&run.host)
             }
-            Action::Write(_) | Action::Type(_) | Action::Queue(_) => self.mail_action(action),
+            Action::Write(_) | Action::Read(_) | Action::Type(_) | Action::Queue(_) => {
+                self.mail_action(action)
+            }
         }
     }
 
@@ -275,6 +277,18 @@ impl Names<'_> {
                     return Err(self.place.error(&write.from.span(), "say to whom, with `to`"));
                 }
                 write.attach.iter().try_for_each(|file| self.attachment(file))
+            }
+            Action::Read(read) => {
+                self.has_mailbox(&read.by)?;
+                self.folder(&read.folder)?;
+                read.then.to.as_ref().map_or(Ok(()), |folder| self.folder(folder))?;
+                if let (Some(folder), true) = (&read.then.to, read.then.delete) {
+                    let problem = "what is deleted goes to no folder";
+                    return Err(self.place.error(&folder.span(), problem));
+                }
+                let Some(flag) = &read.then.flag else { return Ok(()) };
+                let parsed = Flag::parse(flag.get_ref()).map(drop);
+                parsed.map_err(|error| self.place.error(&flag.span(), error.to_string()))
             }
             Action::Type(typed) => {
                 self.host(&typed.from)?;
