@@ -12,6 +12,7 @@
 
 mod action;
 mod breakage;
+mod browse;
 mod letters;
 mod load;
 mod mail;
@@ -24,6 +25,7 @@ mod served;
 mod services;
 mod typed;
 mod uppercase;
+mod webmail;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -62,6 +64,7 @@ struct Shared {
     programs: OnceLock<Programs>,
     authority: Authority,
     mail: MailServers,
+    _webmail: Vec<capa7_mail::webmail::Webmail>,
 }
 
 /// Why something cannot be done in this lab.
@@ -119,10 +122,12 @@ impl Lab {
         let authority = Authority::new(network)
             .map_err(|error| LabError::Bad(format!("no certificate authority: {error}")))?;
         let mail = MailServers::start(world, &hosts, &authority).await?;
+        let webmail = webmail::start(world, &hosts)?;
         let shared = Shared {
             network: network.clone(),
             authority,
             mail,
+            _webmail: webmail,
             world: world.clone(),
             hosts: HostTable::of(world),
             zones,

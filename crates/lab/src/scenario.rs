@@ -30,7 +30,9 @@ pub use deeds::{
     Reset, Rewrite, Run, Send, Which,
 };
 pub use file::FilterText;
-pub use letters::{Attachment, QueueCommand, QueueDeed, Read, Then, Typed, Write};
+pub use letters::{
+    Attachment, Browse, BrowserMessage, QueueCommand, QueueDeed, Read, Then, Typed, Write,
+};
 pub use narration::StepText;
 
 /// A scenario that was read and whose references all hold.

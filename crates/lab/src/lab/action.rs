@@ -36,6 +36,7 @@ impl Lab {
             Action::Type(typed) => self.type_lines(typed).await?,
             Action::Write(write) => self.write_letter(write).await?,
             Action::Read(read) => self.read_letters(read).await?,
+            Action::Browse(browse) => self.browse(browse).await?,
             Action::Queue(deed) => self.queue_deed(deed).await?,
         };
         Ok(ActionResult { event, began, ended: self.network().now(), outcome })

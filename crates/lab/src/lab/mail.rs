@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use capa7_dissect::{Cause, Room};
-use capa7_mail::config::Service;
 use capa7_mail::queue::Selection;
 use capa7_mail::server::{MailServer, MailServerConfig, Port};
 use capa7_mail::spool::Sync;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::file::{FilterText, record_type, type_a, uppercase_port, yes};
-use super::letters::{QueueDeed, Read, Typed, Write};
+use super::letters::{Browse, QueueDeed, Read, Typed, Write};
 use crate::units::{Size, Span};
 use crate::world::file::LinkFile;
 
@@ -46,6 +46,8 @@ pub enum Action {
     Read(Read),
     /// Type commands to a server by hand (course M5).
     Type(Typed),
+    /// Read and write on a webmail site (course M11).
+    Browse(Browse),
     /// Do something with the messages that wait in a server's queue.
     Queue(QueueDeed),
 }

@@ -100,6 +100,34 @@ pub struct Typed {
     pub patience: Option<Span>,
 }
 
+/// What somebody does on a webmail site (course M11). Without `read` and `send`
+/// they open its page with all its objects.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Browse {
+    /// Whose browser: a person who has a mailbox at the site's server.
+    pub from: Spanned<String>,
+    /// The site's host, resolved through DNS.
+    pub site: Spanned<String>,
+    /// Reads the messages of a folder.
+    pub read: Option<Spanned<String>>,
+    /// Sends a message.
+    pub send: Option<BrowserMessage>,
+}
+
+/// A message that is written in a browser.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrowserMessage {
+    /// To whom: people of the world, or addresses.
+    pub to: Vec<Spanned<String>>,
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    #[serde(default)]
+    pub text: String,
+}
+
 /// Something is done with the messages that wait in a server's queue.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -262,7 +262,11 @@ impl Names<'_> {
                 }
                 self.host(&run.host)
             }
-            Action::Write(_) | Action::Read(_) | Action::Type(_) | Action::Queue(_) => {
+            Action::Write(_)
+            | Action::Read(_)
+            | Action::Type(_)
+            | Action::Browse(_)
+            | Action::Queue(_) => {
                 self.mail_action(action)
             }
         }
@@ -293,6 +297,17 @@ impl Names<'_> {
             Action::Type(typed) => {
                 self.host(&typed.from)?;
                 self.name(&typed.to)
+            }
+            Action::Browse(browse) => {
+                self.has_mailbox(&browse.from)?;
+                let site = self.world.meant(browse.site.get_ref());
+                if site.is_none_or(|site| site.services.webmail.is_none()) {
+                    let problem = format!("`{}` is no webmail site", browse.site.get_ref());
+                    return Err(self.place.error(&browse.site.span(), problem));
+                }
+                browse.read.iter().try_for_each(|folder| self.folder(folder))?;
+                let to = browse.send.iter().flat_map(|message| &message.to);
+                to.into_iter().try_for_each(|word| self.recipient(word))
             }
             Action::Queue(deed) => self.mail_server(&deed.host),
             _ => Ok(()),
