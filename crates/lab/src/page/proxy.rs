@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONNECTION, HOST, TRANSFER_ENCODING, UPGRADE};
+use axum::http::header::{CONNECTION, HOST, ORIGIN, TRANSFER_ENCODING, UPGRADE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use capa7_net::{Cause, Host, Task};
 use hyper_util::rt::TokioIo;
@@ -27,7 +27,7 @@ pub(super) async fn forward(
     let Ok(name) = HeaderValue::from_str(site) else {
         return plain(StatusCode::BAD_REQUEST, "this is no name of a host");
     };
-    request.headers_mut().insert(HOST, name);
+    name_site(request.headers_mut(), &name);
     drop_hop_by_hop(request.headers_mut());
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let Ok(path) = path.parse() else {
@@ -41,6 +41,22 @@ pub(super) async fn forward(
             StatusCode::GATEWAY_TIMEOUT,
             &format!("{site} ({to}) does not answer: look on the map whether it is cut or slow"),
         ),
+    }
+}
+
+/// The site hears its own name where the browser said `NAME.localhost`: also in
+/// `Origin` (RFC 6454 §7), if that is the page's own. A foreign one stays, so
+/// that the site can refuse it.
+fn name_site(headers: &mut HeaderMap, site: &HeaderValue) {
+    let own = headers.insert(HOST, site.clone());
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+    let authority = origin.and_then(|origin| origin.strip_prefix("http://"));
+    let is_own = own.is_some_and(|own| {
+        authority.is_some_and(|text| text.as_bytes().eq_ignore_ascii_case(own.as_bytes()))
+    });
+    let named = HeaderValue::from_bytes(&[b"http://", site.as_bytes()].concat());
+    if let (true, Ok(named)) = (is_own, named) {
+        headers.insert(ORIGIN, named);
     }
 }
 
@@ -125,6 +141,22 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_site_hears_its_own_name_and_foreign_origins_as_they_are() {
+        // RFC 6454 §7.3.
+        let origin_for = |origin: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static("www.ibm.com.localhost:7777"));
+            headers.insert(ORIGIN, HeaderValue::from_static(origin));
+            name_site(&mut headers, &HeaderValue::from_static("www.ibm.com"));
+            assert_eq!(headers[HOST], "www.ibm.com");
+            headers[ORIGIN].clone()
+        };
+        assert_eq!(origin_for("http://www.ibm.com.localhost:7777"), "http://www.ibm.com");
+        assert_eq!(origin_for("http://evil.localhost:7777"), "http://evil.localhost:7777");
+        assert_eq!(origin_for("null"), "null");
+    }
 
     #[test]
     fn headers_of_one_connection_are_not_sent_on() {
