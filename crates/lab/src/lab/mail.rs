@@ -66,7 +66,6 @@ impl MailServers {
                 .addresses()
                 .iter()
                 .flat_map(|address| Port::usual(*address, config.tls.is_some()))
-                .filter(|port| port.service != Service::Http)
                 .collect();
             let server = MailServer::start(host, config, &ports).await;
             let server = server.map_err(|error| failed(error.to_string()))?;

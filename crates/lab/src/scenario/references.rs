@@ -266,9 +266,7 @@ impl Names<'_> {
             | Action::Read(_)
             | Action::Type(_)
             | Action::Browse(_)
-            | Action::Queue(_) => {
-                self.mail_action(action)
-            }
+            | Action::Queue(_) => self.mail_action(action),
         }
     }
 
