@@ -22,7 +22,8 @@ use crate::smtp::server::{Destination, SmtpServer};
 use crate::webmail::{Webmail, WebmailConfig};
 
 impl MailServer {
-    /// Serves webmail on a listener that is open already; it stops first.
+    /// Serves webmail on a listener that is open already; it ends with the other
+    /// services.
     ///
     /// # Errors
     /// When no port of the loopback interface can be listened on.
