@@ -61,3 +61,9 @@ pub(super) fn decoded(text: &[u8]) -> String {
         Err(_) => String::from_utf8_lossy(text).into_owned(),
     }
 }
+
+/// The field of a later line of several.
+pub(super) fn shifted(mut field: Field, by: usize) -> Field {
+    field.bytes = field.bytes.start + by..field.bytes.end + by;
+    field
+}

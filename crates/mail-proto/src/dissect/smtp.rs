@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use capa7_dissect::{Direction, Dissector, Message};
 
+use crate::dissect::stream::{LINE_OCTETS_MAX, MESSAGE_OCTETS_MAX, Stream};
 use crate::smtp::command::Command;
 use crate::smtp::reply::REPLY_LINES_MAX;
 
@@ -53,18 +54,6 @@ enum Asked {
     Other,
 }
 
-/// One direction: what came and is not yet read.
-#[derive(Debug, Default)]
-struct Stream {
-    held: Vec<u8>,
-    /// The offset of the octet after those held.
-    next: u64,
-    /// TLS begins here: its plaintext counts from 0.
-    restarts: bool,
-    /// Octets that hold no end of a message.
-    scanned: usize,
-}
-
 impl SmtpDissector {
     /// For a connection from its beginning.
     #[must_use]
@@ -86,7 +75,7 @@ impl SmtpDissector {
                     self.ask(Asked::LogIn);
                     fields::response(&line)
                 }),
-                Mode::Message => self.to_server.message().map(|(bytes, is_whole)| {
+                Mode::Message => self.to_server.dotted().map(|(bytes, is_whole)| {
                     if is_whole {
                         self.mode = Mode::Commands;
                     }
@@ -159,7 +148,7 @@ impl SmtpDissector {
                 // Refused in the middle: no end of the message will come.
                 (Asked::Message, Some(400..)) if self.mode == Mode::Message => {
                     self.mode = Mode::Commands;
-                    self.to_server.held.clear();
+                    self.to_server.abandon();
                 }
                 _ => {}
             }
@@ -182,6 +171,7 @@ impl Dissector for SmtpDissector {
             Direction::ToClient => &mut self.to_client,
         };
         let missing = stream.push(offset, bytes);
+        let missing = missing.map(|(held, count)| fields::missing(&held, count));
         let mut messages: Vec<_> = missing.into_iter().collect();
         messages.extend(match direction {
             Direction::ToServer => self.client_messages(),
@@ -192,47 +182,10 @@ impl Dissector for SmtpDissector {
 }
 
 impl Stream {
-    fn restart(&mut self) {
-        *self = Self { restarts: true, ..Self::default() };
-    }
-
-    /// Takes bytes; what was lost before them is told.
-    fn push(&mut self, offset: u64, bytes: &[u8]) -> Option<Message> {
-        if std::mem::take(&mut self.restarts) {
-            self.next = offset;
-        }
-        let mut missing = None;
-        if offset > self.next {
-            let count = offset - self.next;
-            missing = Some(fields::missing(&std::mem::take(&mut self.held), count));
-            self.next = offset;
-            self.scanned = 0;
-        }
-        let known = usize::try_from(self.next - offset).unwrap_or(usize::MAX);
-        let fresh = bytes.get(known.min(bytes.len())..).unwrap_or_default();
-        self.held.extend_from_slice(fresh);
-        self.next += fresh.len() as u64;
-        missing
-    }
-
-    fn take(&mut self, count: usize) -> Vec<u8> {
-        self.scanned = 0;
-        self.held.drain(..count.min(self.held.len())).collect()
-    }
-
-    /// A line with its end, or too much of one.
-    fn line(&mut self) -> Option<Vec<u8>> {
-        match self.held.iter().position(|byte| *byte == b'\n') {
-            Some(at) => Some(self.take(at + 1)),
-            None if self.held.len() > LINE_OCTETS_MAX => Some(self.take(usize::MAX)),
-            None => None,
-        }
-    }
-
     /// The lines of a whole reply.
     fn reply(&mut self) -> Option<Vec<u8>> {
         let mut end = 0;
-        for (index, line) in self.held.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        for (index, line) in self.held().split_inclusive(|byte| *byte == b'\n').enumerate() {
             let is_line = line.ends_with(b"\n");
             if !is_line && line.len() <= LINE_OCTETS_MAX {
                 return None;
@@ -245,27 +198,8 @@ impl Stream {
         None
     }
 
-    /// A message to its end, or a large part of it.
-    fn message(&mut self) -> Option<(Vec<u8>, bool)> {
-        const END: &[u8] = b"\r\n.\r\n";
-        if self.held.starts_with(b".\r\n") {
-            return Some((self.take(3), true));
-        }
-        let from = self.scanned.saturating_sub(END.len());
-        let rest = self.held.get(from..).unwrap_or_default();
-        if let Some(at) = rest.windows(END.len()).position(|five| five == END) {
-            return Some((self.take(from + at + END.len()), true));
-        }
-        self.scanned = self.held.len();
-        if self.held.len() <= MESSAGE_OCTETS_MAX {
-            return None;
-        }
-        // The end may begin in the last octets.
-        Some((self.take(self.held.len() - END.len()), false))
-    }
-
     fn octets(&mut self, count: usize) -> Option<Vec<u8>> {
-        if self.held.len() < count.min(MESSAGE_OCTETS_MAX) {
+        if self.held().len() < count.min(MESSAGE_OCTETS_MAX) {
             return None;
         }
         Some(self.take(count))
@@ -274,10 +208,6 @@ impl Stream {
 
 /// Commands whose replies are awaited; a client sends about 100 at once.
 const ASKED_MAX: usize = 4_096;
-/// A line that does not end for so long is shown as it is.
-const LINE_OCTETS_MAX: usize = 16 << 10;
-/// A longer message is shown in parts.
-const MESSAGE_OCTETS_MAX: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //!   greeting ─▶ CAPA ─▶ STLS ─▶ TLS ─▶ CAPA ─▶ AUTH (or USER, PASS) ─▶ ready
-//!   ready ── List ─▶ LIST, UIDL ── Retrieve ─▶ RETR ── Delete ─▶ DELE ── Quit ─▶
+//!   ready ── List ─▶ LIST, UIDL ── Retrieve ─▶ RETR ── Delete ─▶ DELE ── Quit ─▶ over
+//!     ▲                                                    │ -ERR: refused
+//!     └────────────────────────────────────────────────────┘
 //! ```
 
 use std::collections::VecDeque;
@@ -46,12 +48,18 @@ pub enum Privacy {
 /// What the caller wants of a session that is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
+    /// How many messages there are, and their size in all.
+    Stat,
     /// What is there.
     List,
     /// A message by its number.
     Retrieve(u32),
+    /// The header of a message, and so many lines of its body.
+    Top(u32, u32),
     /// Mark a message: it goes at [`Request::Quit`].
     Delete(u32),
+    /// Take all marks back.
+    Reset,
     /// End the session.
     Quit,
 }
@@ -88,14 +96,25 @@ pub enum What {
     StartTls,
     /// The user is logged in.
     Ready,
+    /// The answer to [`Request::Stat`].
+    Total {
+        /// How many messages.
+        count: u32,
+        /// How many octets they have, as the server says.
+        octets: u64,
+    },
     /// The answer to [`Request::List`].
     Listing(Vec<Remote>),
-    /// A part of the message that [`Request::Retrieve`] asked for.
+    /// A part of what [`Request::Retrieve`] or [`Request::Top`] asked for.
     Content(Vec<u8>),
     /// The message has ended.
     ContentEnd,
     /// The message is marked.
     Deleted,
+    /// No message is marked.
+    AllKept,
+    /// The server says no to a request; the session goes on.
+    Refused(ClientError),
     /// The server removed the marked messages and ended the session.
     Done,
     /// The session failed; the connection is to be closed.
@@ -109,7 +128,8 @@ pub struct Remote {
     pub number: u32,
     /// Its length in octets, as the server says.
     pub size: u64,
-    /// Its lasting name, if the server gives any.
+    /// Its lasting name, if the server gives any that the standard allows: 1
+    /// to 70 printable characters (RFC 1939 §7).
     pub unique_id: Option<String>,
 }
 
@@ -165,19 +185,22 @@ enum State {
     User,
     Pass,
     Ready,
+    Total,
     Sizes(Option<IndexMap<u32, Remote>>),
     Names(IndexMap<u32, Remote>, Reply),
-    Retrieving(Option<DotReader>),
+    /// By which command, and the reader from the second line on.
+    Retrieving(&'static str, Option<DotReader>),
     Deleting,
+    Resetting,
     Quitting,
     Over,
 }
 
-/// Whether the first line of a multi-line reply was read.
+/// Whether the first line of a multi-line reply was read, and how many others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reply {
     Awaited,
-    Begun,
+    Begun { lines: usize },
 }
 
 impl Client {
@@ -224,17 +247,29 @@ impl Client {
             return;
         }
         self.state = match request {
+            Request::Stat => {
+                self.send("STAT");
+                State::Total
+            }
             Request::List => {
                 self.send("LIST");
                 State::Sizes(None)
             }
             Request::Retrieve(number) => {
                 self.send(&format!("RETR {number}"));
-                State::Retrieving(None)
+                State::Retrieving("RETR", None)
+            }
+            Request::Top(number, lines) => {
+                self.send(&format!("TOP {number} {lines}"));
+                State::Retrieving("TOP", None)
             }
             Request::Delete(number) => {
                 self.send(&format!("DELE {number}"));
                 State::Deleting
+            }
+            Request::Reset => {
+                self.send("RSET");
+                State::Resetting
             }
             Request::Quit => {
                 self.send("QUIT");
@@ -250,7 +285,7 @@ impl Client {
                 State::Over => return self.held.clear(),
                 // What came in clear behind the consent to STLS is nobody's.
                 State::StartingTls => return self.held.clear(),
-                State::Retrieving(Some(reader)) => {
+                State::Retrieving(_, Some(reader)) => {
                     let mut content = Vec::new();
                     let end = reader.read(&self.held, &mut content);
                     self.held.drain(..end.unwrap_or(self.held.len()));
@@ -320,9 +355,15 @@ impl Client {
                     self.become_ready(What::Ready);
                 }
             }
+            State::Total => self.on_total(line),
             State::Deleting => {
-                if self.accept(line, "DELE") {
+                if self.grant(line, "DELE") {
                     self.become_ready(What::Deleted);
+                }
+            }
+            State::Resetting => {
+                if self.grant(line, "RSET") {
+                    self.become_ready(What::AllKept);
                 }
             }
             State::Quitting => {
@@ -330,15 +371,15 @@ impl Client {
                     self.output(What::Done);
                 }
             }
-            State::Retrieving(None) => {
-                if self.accept(line, "RETR") {
-                    self.state = State::Retrieving(Some(DotReader::default()));
+            State::Retrieving(command, None) => {
+                if self.grant(line, command) {
+                    self.state = State::Retrieving(command, Some(DotReader::default()));
                 }
             }
             State::Sizes(listing) => self.on_size(listing, line),
             State::Names(listing, reply) => self.on_name(listing, reply, line),
             State::Ready => self.fail(ClientError::Protocol("it speaks without being asked")),
-            state @ (State::Over | State::StartingTls | State::Retrieving(Some(_))) => {
+            state @ (State::Over | State::StartingTls | State::Retrieving(_, Some(_))) => {
                 self.state = state;
             }
         }
@@ -399,9 +440,21 @@ impl Client {
         }
     }
 
+    fn on_total(&mut self, line: &str) {
+        if !self.grant(line, "STAT") {
+            return;
+        }
+        let mut numbers = line.split(' ').skip(1);
+        let mut next = || numbers.next().and_then(|number| number.parse::<u64>().ok());
+        match (next().and_then(|count| count.try_into().ok()), next()) {
+            (Some(count), Some(octets)) => self.become_ready(What::Total { count, octets }),
+            _ => self.fail(ClientError::Protocol("STAT without its two numbers")),
+        }
+    }
+
     fn on_size(&mut self, listing: Option<IndexMap<u32, Remote>>, line: &str) {
         let Some(mut listing) = listing else {
-            if self.accept(line, "LIST") {
+            if self.grant(line, "LIST") {
                 self.state = State::Sizes(Some(IndexMap::new()));
             }
             return;
@@ -414,7 +467,8 @@ impl Client {
         let numbers = line.split_once(' ').and_then(|(number, size)| {
             // RFC 1939 §5: more may follow behind the size.
             let size = size.split(' ').next().unwrap_or_default();
-            Some((number.parse().ok()?, size.parse().ok()?))
+            let number = number.parse().ok().filter(|number| *number > 0)?;
+            Some((number, size.parse().ok()?))
         });
         let Some((number, size)) = numbers else {
             return self.fail(ClientError::Protocol("a size that is no number"));
@@ -429,20 +483,21 @@ impl Client {
     fn on_name(&mut self, mut listing: IndexMap<u32, Remote>, reply: Reply, line: &str) {
         match (reply, line) {
             (Reply::Awaited, _) if line.starts_with("+OK") => {
-                self.state = State::Names(listing, Reply::Begun);
+                self.state = State::Names(listing, Reply::Begun { lines: 0 });
             }
             // RFC 1939 §7: UIDL is optional.
-            (Reply::Awaited, _) | (Reply::Begun, ".") => {
+            (Reply::Awaited, _) | (Reply::Begun { .. }, ".") => {
                 self.become_ready(What::Listing(listing.into_values().collect()));
             }
-            (Reply::Begun, _) => {
+            (Reply::Begun { lines: LISTED_MAX.. }, _) => self.fail(ClientError::TooMany),
+            (Reply::Begun { lines }, _) => {
                 let known = line.split_once(' ').and_then(|(number, unique_id)| {
                     Some((listing.get_mut(&number.parse::<u32>().ok()?)?, unique_id))
                 });
-                if let Some((remote, unique_id)) = known {
+                if let Some((remote, unique_id)) = known.filter(|(_, name)| is_unique_id(name)) {
                     remote.unique_id = Some(unique_id.to_owned());
                 }
-                self.state = State::Names(listing, Reply::Begun);
+                self.state = State::Names(listing, Reply::Begun { lines: lines + 1 });
             }
         }
     }
@@ -454,15 +509,17 @@ impl Client {
 
     /// Whether the line says yes; otherwise the session has failed.
     fn accept(&mut self, line: &str, command: &'static str) -> bool {
-        if line == "+OK" || line.starts_with("+OK ") {
-            return true;
-        }
-        match line.strip_prefix("-ERR") {
-            Some(text) => {
-                let text = text.trim().chars().filter(|c| !c.is_control()).collect();
-                self.fail(ClientError::Refused { command, text });
+        verdict(line, command).map_err(|error| self.fail(error)).is_ok()
+    }
+
+    /// Whether the line says yes to a request; after a no the session goes on.
+    fn grant(&mut self, line: &str, command: &'static str) -> bool {
+        match verdict(line, command) {
+            Ok(()) => return true,
+            Err(refusal @ ClientError::Refused { .. }) => {
+                self.become_ready(What::Refused(refusal));
             }
-            None => self.fail(ClientError::Protocol("neither +OK nor -ERR")),
+            Err(error) => self.fail(error),
         }
         false
     }
@@ -486,6 +543,24 @@ impl Client {
     }
 }
 
+/// What a reply's first line says (RFC 1939 §3).
+fn verdict(line: &str, command: &'static str) -> Result<(), ClientError> {
+    if line == "+OK" || line.starts_with("+OK ") {
+        return Ok(());
+    }
+    let text = line.strip_prefix("-ERR");
+    let text = text.ok_or(ClientError::Protocol("neither +OK nor -ERR"))?;
+    let text = text.trim().chars().filter(|c| !c.is_control()).take(REFUSAL_CHARACTERS).collect();
+    Err(ClientError::Refused { command, text })
+}
+
+/// 1 to 70 printable characters (RFC 1939 §7, UIDL).
+fn is_unique_id(name: &str) -> bool {
+    (1..=70).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Of a longer refusal the beginning is told.
+const REFUSAL_CHARACTERS: usize = 500;
 /// A reply's line: 512 octets (RFC 2449 §4), and an exchange's challenge.
 const REPLY_OCTETS_MAX: usize = 8_192;
 /// Lines of a reply to CAPA.

@@ -5,7 +5,8 @@ use std::ops::Range;
 use capa7_dissect::{Field, Message};
 
 use super::{Asked, meaning};
-use crate::dissect::lines::{bad_end, body_of, decoded, filled, line_end};
+use crate::dissect::content::{END_OCTETS, SUMMARY_CHARACTERS, content, has_bare_end};
+use crate::dissect::lines::{bad_end, body_of, decoded, filled, line_end, shifted};
 use crate::smtp::command::{Command, CommandError};
 
 /// One command line, with its end.
@@ -218,84 +219,9 @@ fn parameter(word: &str, range: Range<usize>) -> Field {
     Field::new("parameter", word, range).with_source("RFC 5321 §4.1.2").with_children(children)
 }
 
-/// Header fields and body; also the subject.
-fn content(bytes: &[u8]) -> (Vec<Field>, Option<String>) {
-    let (mut fields, mut at, mut subject): (Vec<Field>, _, _) = (Vec::new(), 0, None);
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let range = at..at + line.len();
-        let text = String::from_utf8_lossy(line).trim_end().to_owned();
-        let is_folded = line.starts_with(b" ") || line.starts_with(b"\t");
-        if text.is_empty() {
-            fields.push(Field::new("header_end", "", range.clone()).with_source("RFC 5322 §2.1"));
-            at = range.end;
-            break;
-        }
-        match fields.last_mut() {
-            Some(last) if is_folded => {
-                last.bytes.end = range.end;
-                last.value = format!("{} {}", last.value, text.trim_start());
-                if let Some(value) = last.children.last_mut() {
-                    value.bytes.end = range.end;
-                    value.value = format!("{} {}", value.value, text.trim_start());
-                }
-            }
-            _ => match header(&text, range.clone()) {
-                Some(field) if fields.len() < HEADERS_MAX => {
-                    if text.get(..8).is_some_and(|name| name.eq_ignore_ascii_case("subject:")) {
-                        subject = text.get(8..).map(|rest| rest.trim().to_owned());
-                    }
-                    fields.push(field);
-                }
-                _ => break,
-            },
-        }
-        at = range.end;
-    }
-    if at < bytes.len() {
-        let body = bytes.get(at..).unwrap_or_default();
-        let shown: String =
-            String::from_utf8_lossy(body).chars().take(SUMMARY_CHARACTERS).collect();
-        fields.push(Field::new("body", shown, at..bytes.len()).with_source("RFC 5322 §2.3"));
-    }
-    (fields, subject)
-}
-
-fn header(text: &str, range: Range<usize>) -> Option<Field> {
-    let (name, value) = text.split_once(':')?;
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return None;
-    }
-    let after = range.start + name.len() + 1;
-    let children = vec![
-        Field::new("name", name, range.start..range.start + name.len()),
-        Field::new("value", value.trim(), after..range.end),
-    ];
-    Some(Field::new("header", text, range).with_source("RFC 5322 §2.2").with_children(children))
-}
-
 /// Octets of an enhanced code at the beginning of a text.
 fn enhanced_octets(text: &[u8]) -> Option<usize> {
     let end = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
     let word = str::from_utf8(text.get(..end)?).ok()?;
     crate::smtp::reply::Enhanced::parse(word).map(|_| end)
 }
-
-fn has_bare_end(bytes: &[u8]) -> bool {
-    let mut pairs = bytes.iter().zip(bytes.iter().skip(1));
-    bytes.first() == Some(&b'\n')
-        || pairs.any(|(one, two)| {
-            (*one == b'\r') != (*two == b'\n') && (*one == b'\r' || *two == b'\n')
-        })
-}
-
-fn shifted(mut field: Field, by: usize) -> Field {
-    field.bytes = field.bytes.start + by..field.bytes.end + by;
-    field
-}
-
-/// `.` CR LF.
-const END_OCTETS: usize = 3;
-/// Characters of a line, of a message's beginning, that are shown.
-const SUMMARY_CHARACTERS: usize = 160;
-/// Header fields that are told apart; the rest counts as body.
-const HEADERS_MAX: usize = 1_000;

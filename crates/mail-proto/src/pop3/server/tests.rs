@@ -340,3 +340,61 @@ fn our_client_sends_no_password_in_clear_and_leaves_without_tls() {
     talk(&mut wrong, &mut server, &mut heard);
     assert!(matches!(heard[..], [client::What::Failed(ClientError::Refused { .. })]), "{heard:?}");
 }
+
+#[test]
+fn our_client_asks_for_the_total_and_a_top_and_goes_on_after_a_no() {
+    // RFC 1939 §5, §7: a message that is not there ends no session; RSET takes
+    // the marks back.
+    let mut server = Server::new(Channel::Tls, ClearPasswords::Refused);
+    server.said = "+OK hello\r\n".to_owned();
+    let (mut client, mut heard) =
+        (client(Privacy::Tls, ClearPasswords::Refused, "secret word"), Vec::new());
+    talk(&mut client, &mut server, &mut heard);
+    let octets: usize = MESSAGES.iter().map(|message| message.len()).sum();
+    let refused = |command, text: &str| {
+        client::What::Refused(ClientError::Refused { command, text: text.to_owned() })
+    };
+    let total = client::What::Total { count: 2, octets: octets as u64 };
+    let cases = [
+        (Request::Stat, vec![total]),
+        (Request::Retrieve(9), vec![refused("RETR", "there is no message 9")]),
+        (Request::Delete(1), vec![client::What::Deleted]),
+        (Request::Top(1, 0), vec![refused("TOP", "there is no message 1")]),
+        (Request::Reset, vec![client::What::AllKept]),
+    ];
+    for (request, expected) in cases {
+        heard.clear();
+        client.handle(Cause::NONE, client::Input::Request(request));
+        talk(&mut client, &mut server, &mut heard);
+        assert_eq!(heard, expected, "{request:?}");
+    }
+    client.handle(Cause::NONE, client::Input::Request(Request::Top(1, 0)));
+    talk(&mut client, &mut server, &mut heard);
+    let header = MESSAGES[0].split_inclusive("\r\n\r\n").next().unwrap_or_default();
+    let told = heard.iter().any(|what| *what == client::What::Content(header.into()));
+    assert!(told && heard.last() == Some(&client::What::ContentEnd), "{heard:?}");
+}
+
+#[test]
+fn a_server_that_lists_without_end_is_left() {
+    // The bound of a listing, in both of its commands; RFC 1939 §7 on names.
+    let listed = client::LISTED_MAX;
+    let mut client = client(Privacy::Tls, ClearPasswords::Allowed, "secret word");
+    let hear = |client: &mut Client, text: &str| {
+        client.handle(Cause::NONE, client::Input::Bytes(text.as_bytes()));
+        std::iter::from_fn(|| client.poll()).map(|output| output.what).last()
+    };
+    hear(&mut client, "+OK\r\n+OK\r\nUSER\r\n.\r\n+OK\r\n+OK\r\n");
+    client.handle(Cause::NONE, client::Input::Request(Request::List));
+    let long = "x".repeat(71);
+    hear(&mut client, "+OK\r\n1 18446744073709551615\r\n2 1\r\n.\r\n+OK\r\n");
+    hear(&mut client, &format!("1 {long}\r\n2 a\u{e9}\r\n"));
+    for _ in 0..listed / 1_000 {
+        let failed = hear(&mut client, &"7 name\r\n".repeat(1_000));
+        if failed.is_some() {
+            assert_eq!(failed, Some(client::What::Failed(ClientError::TooMany)));
+            return;
+        }
+    }
+    panic!("it listens on");
+}
