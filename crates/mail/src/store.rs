@@ -48,7 +48,7 @@ pub use error::StoreError;
 pub use expunge::{Expunged, Which};
 pub use flags::{FlagChange, FlagsChanged, UnchangedSince};
 pub use mailboxes::{MAILBOXES_MAX, Mailbox, MailboxId};
-pub use row::{Description, Row, Texts};
+pub use row::{Row, Texts};
 pub use transfer::Transferred;
 pub use watch::Watch;
 

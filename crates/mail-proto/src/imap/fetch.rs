@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::imap::store::Octets;
+use crate::imap::store::{Octets, Wanted};
 use crate::mailbox::ModSeq;
 
 /// What a `FETCH` asks for.
@@ -122,12 +122,15 @@ impl FetchItemName {
 
     /// What of the message is needed for it.
     #[must_use]
-    pub const fn octets(&self) -> Octets {
-        match self {
+    pub const fn wanted(&self) -> Wanted {
+        let octets = match self {
             Self::Flags | Self::InternalDate | Self::Size | Self::Uid | Self::ModSeq => {
                 Octets::Unwanted
             }
-            Self::Envelope | Self::Rfc822Header => Octets::Header,
+            Self::Envelope | Self::BodyStructure => {
+                return Wanted { octets: Octets::Unwanted, description: true };
+            }
+            Self::Rfc822Header => Octets::Header,
             Self::Section { section, .. } if section.part.is_empty() => match section.text {
                 SectionText::Header
                 | SectionText::HeaderFields(_)
@@ -135,7 +138,8 @@ impl FetchItemName {
                 SectionText::All | SectionText::Text | SectionText::Mime => Octets::Wanted,
             },
             _ => Octets::Wanted,
-        }
+        };
+        Wanted { octets, description: false }
     }
 }
 

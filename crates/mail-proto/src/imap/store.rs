@@ -10,6 +10,9 @@ use crate::imap::command::FlagChange;
 use crate::imap::date::InternalDate;
 use crate::imap::search::SearchKey;
 use crate::mailbox::{Flag, Flags, MailboxName, ModSeq, SpecialUse, Uid, UidValidity};
+use crate::message::body_structure::{self, Form};
+use crate::message::envelope;
+use crate::message::structure::scan;
 
 /// A mailbox that was opened, whatever its name becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,8 +40,8 @@ pub enum StoreRequest {
         mailbox: MailboxId,
         /// Which messages, ascending.
         uids: Vec<Uid>,
-        /// Whether their octets are wanted.
-        octets: Octets,
+        /// What of them.
+        wanted: Wanted,
     },
     /// [`StoreReply::Found`].
     Search {
@@ -124,10 +127,38 @@ pub enum StoreRequest {
     AppendAbort,
 }
 
+/// What is wanted of messages beside their rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// How much of their octets.
+    pub octets: Octets,
+    /// Their descriptions. A message that has none kept comes with all of its
+    /// octets instead.
+    pub description: bool,
+}
+
+impl Wanted {
+    /// Whether rows are enough.
+    #[must_use]
+    pub const fn is_nothing(self) -> bool {
+        matches!(self.octets, Octets::Unwanted) && !self.description
+    }
+
+    /// What is wanted by either.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            octets: self.octets.max(other.octets),
+            description: self.description || other.description,
+        }
+    }
+}
+
 /// Whether a message's octets are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Octets {
     /// Its row is enough.
+    #[default]
     Unwanted,
     /// Its header is, with the empty line that ends it; more does no harm. The
     /// reply may hold fewer messages than asked for.
@@ -319,6 +350,46 @@ pub struct StoredMessage {
     pub row: MessageRow,
     /// Its octets, as far as they were wanted.
     pub octets: Bytes,
+    /// Its description, when one is kept.
+    pub description: Option<Description>,
+}
+
+/// How a message is built, as `FETCH` tells it: made once, when the message
+/// comes, so that lists of messages are told without reading them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// The value of `ENVELOPE` (RFC 9051 §7.5.2).
+    pub envelope: Bytes,
+    /// The value of `BODYSTRUCTURE` (RFC 9051 §7.5.2).
+    pub structure: Bytes,
+}
+
+impl Description {
+    /// The description of a whole message; none when it would be so long that
+    /// it is better made when somebody asks.
+    #[must_use]
+    pub fn of(message: &[u8]) -> Option<Self> {
+        let envelope = envelope::envelope(header(message));
+        let structure = body_structure::text(message, &scan(message), Form::BodyStructure);
+        let is_short = envelope.len() + structure.len() <= DESCRIPTION_OCTETS_MAX;
+        is_short.then(|| Self { envelope: envelope.into(), structure: structure.into() })
+    }
+
+    /// Its octets.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        self.envelope.len() + self.structure.len()
+    }
+}
+
+/// The header of a message, with the empty line that ends it (RFC 5322 §2.1).
+#[must_use]
+pub fn header(message: &[u8]) -> &[u8] {
+    if message.starts_with(b"\r\n") {
+        return message.get(..2).unwrap_or_default();
+    }
+    let end = message.windows(4).position(|window| window == b"\r\n\r\n");
+    end.and_then(|end| message.get(..end + 4)).unwrap_or(message)
 }
 
 /// A message that matches.
@@ -329,3 +400,7 @@ pub struct Found {
     /// Its last change.
     pub mod_seq: ModSeq,
 }
+
+/// Octets of a description that is kept: those of nearly all messages are below
+/// 1,000; a message of 10,000 parts is described when somebody asks.
+const DESCRIPTION_OCTETS_MAX: usize = 16 << 10;

@@ -5,19 +5,19 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use capa7_mail_proto::imap::command::FlagChange as Wanted;
+use capa7_mail_proto::imap::command::FlagChange as FlagWish;
 use capa7_mail_proto::imap::date::InternalDate;
 use capa7_mail_proto::imap::search::{Candidate, SearchKey};
 use capa7_mail_proto::imap::store::{
-    Changes, Existence, Found, MailboxEntry, MailboxId as OpenId, MailboxStatus, MessageRow,
-    Messages, Octets, Opened, StoreError as Refusal, StoreReply, StoreRequest, StoreResult,
-    StoredMessage,
+    Changes, Description, Existence, Found, MailboxEntry, MailboxId as OpenId, MailboxStatus,
+    MessageRow, Messages, Octets, Opened, StoreError as Refusal, StoreReply, StoreRequest,
+    StoreResult, StoredMessage, Wanted,
 };
 use capa7_mail_proto::mailbox::{Flag, Flags, MailboxName, ModSeq, Uid, UidSet};
 use capa7_net::{Note, Room};
 
 use crate::store::{
-    Account, Body, BodyWriter, FlagChange, Mailbox, MailboxId, NewMessage, Row, StoreError,
+    Account, Body, BodyWriter, FlagChange, Mailbox, MailboxId, NewMessage, Row, StoreError, Texts,
     UnchangedSince, Which,
 };
 
@@ -109,8 +109,8 @@ impl Mailboxes {
                     highest_mod_seq: changes.modseq,
                 }))
             }
-            StoreRequest::Fetch { mailbox, uids, octets } => {
-                self.fetch(self.id(mailbox)?, &uids, octets).map(StoreReply::Messages)
+            StoreRequest::Fetch { mailbox, uids, wanted } => {
+                self.fetch(self.id(mailbox)?, &uids, wanted).map(StoreReply::Messages)
             }
             StoreRequest::Search { mailbox, key } => {
                 self.search(self.id(mailbox)?, &key).map(StoreReply::Found)
@@ -309,28 +309,23 @@ impl Mailboxes {
         Ok((first, keywords.into_iter().take(KEYWORDS_MAX).collect()))
     }
 
-    fn fetch(&self, mailbox: MailboxId, uids: &[Uid], octets: Octets) -> Done<Messages> {
+    fn fetch(&self, mailbox: MailboxId, uids: &[Uid], wanted: Wanted) -> Done<Messages> {
         let through = uids.last().copied().ok_or(StoreError::NotAllowed("no message"))?;
         let mut reply = Messages { messages: Vec::new(), through };
         let mut held = 0;
         for range in UidSet::from_ranges(uids.iter().map(|uid| uid.get()..=uid.get())).ranges() {
-            for (row, texts) in self.rows_with(mailbox, range, octets)? {
+            for (row, texts) in self.rows_with(mailbox, range, wanted)? {
                 let uid = row.uid;
-                let octets = match (octets, texts) {
-                    (Octets::Unwanted, _) => Bytes::new(),
-                    (wanted, Some(texts)) => {
-                        let reader = match self.account.open_row(mailbox, &row, &texts) {
-                            Ok(reader) => reader,
-                            // Expunged in between: it is simply not there.
-                            Err(StoreError::NoMessage(_)) => continue,
-                            Err(error) => return Err(error),
-                        };
-                        read(&reader, wanted)?
-                    }
-                    (_, None) => Bytes::new(),
+                let octets = match self.octets(mailbox, &row, &texts, wanted) {
+                    Ok(octets) => octets,
+                    // Expunged in between: it is simply not there.
+                    Err(StoreError::NoMessage(_)) => continue,
+                    Err(error) => return Err(error),
                 };
-                held += octets.len();
-                reply.messages.push(StoredMessage { row: message_row(&row), octets });
+                let description = texts.description.filter(|_| wanted.description);
+                held += octets.len() + description.as_ref().map_or(0, Description::octets);
+                let row = message_row(&row);
+                reply.messages.push(StoredMessage { row, octets, description });
                 if held >= REPLY_OCTETS_MAX {
                     reply.through = uid;
                     return Ok(reply);
@@ -344,15 +339,24 @@ impl Mailboxes {
         &self,
         mailbox: MailboxId,
         range: &RangeInclusive<u32>,
-        octets: Octets,
-    ) -> Done<Vec<(Row, Option<crate::store::Texts>)>> {
+        wanted: Wanted,
+    ) -> Done<Vec<(Row, Texts)>> {
         let limit = usize::try_from(range.end() - range.start()).unwrap_or(0) + 1;
-        if octets == Octets::Unwanted {
-            let rows = self.account.rows(mailbox, range.clone(), limit)?;
-            return Ok(rows.into_iter().map(|row| (row, None)).collect());
+        if !wanted.is_nothing() {
+            return self.account.rows_with_texts(mailbox, range.clone(), limit);
         }
-        let rows = self.account.rows_with_texts(mailbox, range.clone(), limit)?;
-        Ok(rows.into_iter().map(|(row, texts)| (row, Some(texts))).collect())
+        let rows = self.account.rows(mailbox, range.clone(), limit)?;
+        Ok(rows.into_iter().map(|row| (row, Texts::default())).collect())
+    }
+
+    /// A message's octets, as far as they are wanted.
+    fn octets(&self, mailbox: MailboxId, row: &Row, texts: &Texts, wanted: Wanted) -> Done<Bytes> {
+        let is_undescribed = wanted.description && texts.description.is_none();
+        let wanted = if is_undescribed { Octets::Wanted } else { wanted.octets };
+        match wanted {
+            Octets::Unwanted => Ok(Bytes::new()),
+            _ => read(&self.account.open_row(mailbox, row, texts)?, wanted),
+        }
     }
 
     fn search(&self, mailbox: MailboxId, key: &SearchKey) -> Done<Vec<Found>> {
@@ -379,14 +383,14 @@ impl Mailboxes {
         &mut self,
         mailbox: OpenId,
         uids: &[Uid],
-        change: Wanted,
+        change: FlagWish,
         unchanged_since: Option<ModSeq>,
     ) -> Done<StoreReply> {
         let flags = |flags: Vec<Flag>| flags.into_iter().collect();
         let change = match change {
-            Wanted::Add(more) => FlagChange::Add(flags(more)),
-            Wanted::Remove(less) => FlagChange::Remove(flags(less)),
-            Wanted::Replace(all) => FlagChange::Replace(flags(all)),
+            FlagWish::Add(more) => FlagChange::Add(flags(more)),
+            FlagWish::Remove(less) => FlagChange::Remove(flags(less)),
+            FlagWish::Replace(all) => FlagChange::Replace(flags(all)),
         };
         let since = unchanged_since.map_or(UnchangedSince::Whatever, UnchangedSince::ModSeq);
         let done = self.account.set_flags(self.id(mailbox)?, &set_of(uids), change, since)?;
@@ -434,13 +438,7 @@ fn finish(staged: Staged) -> Done<NewMessage> {
         StagedOctets::Memory(memory) => Body::Memory(memory.freeze()),
         StagedOctets::File(file) => Body::Staged(file.finish()?),
     };
-    Ok(NewMessage {
-        body,
-        headers: Vec::new(),
-        flags: staged.flags,
-        internal_date: staged.date,
-        description: None,
-    })
+    Ok(NewMessage { body, headers: Vec::new(), flags: staged.flags, internal_date: staged.date })
 }
 
 /// A message, or enough of it to have its header.

@@ -54,7 +54,6 @@ async fn one_account(
             flags: Flags::default(),
             // The store takes each once, however often a dying queue gives it.
             token: Some(DeliveryToken(format!("{id}-{}", recipient.index))),
-            description: None,
         })
         .collect();
     let (store, name, body) = (shared.store.clone(), account.clone(), parcel.body.clone());

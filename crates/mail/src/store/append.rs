@@ -1,13 +1,14 @@
 //! Messages come in.
 
 use bytes::Bytes;
+use capa7_mail_proto::imap::store::Description;
 use capa7_mail_proto::mailbox::{Flag, Flags, MailboxName, ModSeq, Uid, UidValidity};
 use rusqlite::OptionalExtension as _;
 
 use super::commit::Change;
 use super::mailboxes::{Counts, count, take_uids, target, uid_validity};
 use super::row::text_of;
-use super::{Account, BodyWriter, Description, MailboxId, StagedBody, StoreError};
+use super::{Account, BodyWriter, MailboxId, StagedBody, StoreError};
 
 /// What a message says.
 #[derive(Debug)]
@@ -29,8 +30,6 @@ pub struct NewMessage {
     pub flags: Flags,
     /// Its date in seconds since 1970; none for now.
     pub internal_date: Option<i64>,
-    /// Its description, if the caller made one already.
-    pub description: Option<Description>,
 }
 
 /// Messages were put into a mailbox (`APPENDUID`, RFC 4315 §3).
@@ -63,8 +62,6 @@ pub struct Delivery {
     pub flags: Flags,
     /// The sender's word for it.
     pub token: Option<DeliveryToken>,
-    /// Its description, if the caller made one already.
-    pub description: Option<Description>,
 }
 
 impl Account {
@@ -90,8 +87,9 @@ impl Account {
         self.mailbox(mailbox)?;
         let (mut staged, mut entries) = (Vec::new(), Vec::new());
         for message in messages {
-            let NewMessage { body, headers, flags, internal_date, description } = message;
-            let body = self.staged(body)?;
+            let NewMessage { body, headers, flags, internal_date } = message;
+            let (body, text) = self.staged(body)?;
+            let description = describe(&headers, &text);
             entries.push((Stored::of(&body), Entry { headers, flags, internal_date, description }));
             staged.push(body);
         }
@@ -125,19 +123,29 @@ impl Account {
         body: Body,
         deliveries: Vec<Delivery>,
     ) -> Result<Vec<Appended>, StoreError> {
-        let mut staged = [self.staged(body)?];
-        let [body] = &staged;
-        let (stored, now) = (Stored::of(body), self.now());
+        let (body, text) = self.staged(body)?;
+        let (stored, now) = (Stored::of(&body), self.now());
+        let mut staged = [body];
+        let entry = |delivery: Delivery| {
+            let Delivery { mailbox, headers, flags, token } = delivery;
+            let description = describe(&headers, &text);
+            (mailbox, token, Entry { headers, flags, internal_date: None, description })
+        };
+        let deliveries: Vec<_> = deliveries.into_iter().map(entry).collect();
         let done = self.change(move |change| {
             forget_old_tokens(change, now)?;
             let mut done = Vec::with_capacity(deliveries.len());
             let mut fresh = 0;
-            for delivery in deliveries {
-                if let Some(before) = known(change, delivery.token.as_ref())? {
+            for (mailbox, token, entry) in deliveries {
+                if let Some(before) = known(change, token.as_ref())? {
                     done.push(before);
                     continue;
                 }
-                done.push(deliver_one(change, &stored, delivery, now)?);
+                let one = deliver_one(change, &stored, &mailbox, &entry, now)?;
+                if let Some(token) = &token {
+                    remember(change, token, &one, now)?;
+                }
+                done.push(one);
                 fresh += 1;
             }
             if fresh > 0 {
@@ -159,16 +167,28 @@ impl Account {
         }
     }
 
-    fn staged(&self, body: Body) -> Result<StagedBody, StoreError> {
+    /// The body in a file of its own, and what it says.
+    fn staged(&self, body: Body) -> Result<(StagedBody, Bytes), StoreError> {
         match body {
-            Body::Staged(staged) => Ok(staged),
+            Body::Staged(staged) => {
+                let text = staged.read_all()?;
+                Ok((staged, text.into()))
+            }
             Body::Memory(bytes) => {
                 let mut writer = self.bodies.begin()?;
                 writer.write(&bytes)?;
-                writer.finish()
+                Ok((writer.finish()?, bytes))
             }
         }
     }
+}
+
+/// How the whole message is built, with what was put in front of it.
+fn describe(headers: &[u8], body: &Bytes) -> Option<Description> {
+    if headers.is_empty() {
+        return Description::of(body);
+    }
+    Description::of(&[headers, body].concat())
 }
 
 /// What the index keeps of a body.
@@ -195,24 +215,32 @@ struct Entry {
 fn deliver_one(
     change: &mut Change<'_>,
     body: &Stored,
-    delivery: Delivery,
+    mailbox: &MailboxName,
+    entry: &Entry,
     now: i64,
 ) -> Result<Appended, StoreError> {
-    let mailbox = target(change.index, &delivery.mailbox)?;
+    let mailbox = target(change.index, mailbox)?;
     let uid = Uid::new(take_uids(change.index, mailbox.id, 1)?);
     let uid = uid.ok_or(StoreError::TooMany("UIDs"))?;
     let modseq = change.modseq()?;
-    let Delivery { headers, flags, token, description, .. } = delivery;
-    let entry = Entry { headers, flags, internal_date: None, description };
-    insert(change, mailbox.id, uid, body, &entry, now)?;
-    if let Some(DeliveryToken(token)) = token {
-        change
-            .index
-            .prepare_cached("INSERT INTO deliveries VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute((token, mailbox.id.0, mailbox.uid_validity.get(), uid.get(), now))?;
-    }
+    insert(change, mailbox.id, uid, body, entry, now)?;
     let uid_validity = mailbox.uid_validity;
     Ok(Appended { mailbox: mailbox.id, uid_validity, uids: vec![uid], modseq })
+}
+
+/// Keeps the answer that a token got.
+fn remember(
+    change: &Change<'_>,
+    DeliveryToken(token): &DeliveryToken,
+    done: &Appended,
+    now: i64,
+) -> Result<(), StoreError> {
+    let mut insert =
+        change.index.prepare_cached("INSERT INTO deliveries VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for uid in &done.uids {
+        insert.execute((token, done.mailbox.0, done.uid_validity.get(), uid.get(), now))?;
+    }
+    Ok(())
 }
 
 /// The answer that a token got before.
@@ -281,8 +309,8 @@ fn insert(
     change.index.prepare_cached("INSERT INTO texts VALUES (?1, ?2, ?3, ?4)")?.execute((
         key,
         &entry.headers,
-        description.map(|it| &it.envelope),
-        description.map(|it| &it.structure),
+        description.map(|it| it.envelope.as_ref()),
+        description.map(|it| it.structure.as_ref()),
     ))?;
     let has = |flag| i64::from(entry.flags.contains(&Flag::system(flag)));
     let (unseen, deleted) = (1 - has("\\Seen"), has("\\Deleted"));

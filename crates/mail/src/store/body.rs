@@ -129,12 +129,9 @@ impl StagedBody {
         self.size
     }
 
-    /// Reads it again, from its beginning.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn open(&self) -> Result<File, StoreError> {
-        File::open(&self.path).map_err(|error| StoreError::disk(&self.path, &error))
+    /// All that it says.
+    pub(super) fn read_all(&self) -> Result<Vec<u8>, StoreError> {
+        fs::read(&self.path).map_err(|error| StoreError::disk(&self.path, &error))
     }
 
     /// From now on a row names the file.

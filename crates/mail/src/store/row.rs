@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use capa7_mail_proto::imap::store::Description;
 use capa7_mail_proto::mailbox::{Flag, Flags, ModSeq, Uid, UidSet};
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -25,21 +26,12 @@ pub struct Row {
     pub(super) body: i64,
 }
 
-/// What a message's structure looks like, kept so that it is not read again.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Description {
-    /// `ENVELOPE`, in the form that the caller chose.
-    pub envelope: String,
-    /// `BODYSTRUCTURE`, in the form that the caller chose.
-    pub structure: String,
-}
-
 /// What is long of a message, but not its body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Texts {
     /// What was added at delivery, with its CR LF.
     pub headers: Vec<u8>,
-    /// Its description, if anybody gave one.
+    /// How it is built; none of a message that is built of very much.
     pub description: Option<Description>,
 }
 
@@ -160,27 +152,6 @@ impl Account {
             }
         }
     }
-
-    /// Keeps descriptions of messages. Messages that are gone are passed over.
-    /// This is no change that others are told of.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn describe(
-        &self,
-        mailbox: MailboxId,
-        descriptions: Vec<(Uid, Description)>,
-    ) -> Result<(), StoreError> {
-        self.change(move |change| {
-            let mut statement = change
-                .index
-                .prepare_cached("UPDATE texts SET envelope = ?2, structure = ?3 WHERE key = ?1")?;
-            for (uid, Description { envelope, structure }) in descriptions {
-                statement.execute((mailbox.key(uid), envelope, structure))?;
-            }
-            Ok(())
-        })
-    }
 }
 
 fn exists(index: &Connection, key: i64) -> Result<bool, rusqlite::Error> {
@@ -270,8 +241,8 @@ pub(super) fn text_of(flags: &Flags) -> String {
     flags.iter().map(Flag::as_str).collect::<Vec<_>>().join(" ")
 }
 
-fn description(envelope: Option<String>, structure: Option<String>) -> Option<Description> {
-    Some(Description { envelope: envelope?, structure: structure? })
+fn description(envelope: Option<Vec<u8>>, structure: Option<Vec<u8>>) -> Option<Description> {
+    Some(Description { envelope: envelope?.into(), structure: structure?.into() })
 }
 
 fn count(limit: usize) -> i64 {

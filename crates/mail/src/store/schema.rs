@@ -105,8 +105,8 @@ CREATE INDEX messages_by_modseq ON messages (mailbox, modseq);
 CREATE TABLE texts (
     key INTEGER PRIMARY KEY,
     headers BLOB NOT NULL,
-    envelope TEXT,
-    structure TEXT
+    envelope BLOB,
+    structure BLOB
 );
 CREATE TABLE bodies (
     id INTEGER PRIMARY KEY,

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use capa7_dissect::Room;
+use capa7_mail_proto::imap::store::Description;
 use capa7_mail_proto::mailbox::{Flag, Flags, MailboxName, ModSeq, Uid, UidSet};
 use capa7_net::Host;
 use std::sync::Arc;
@@ -74,7 +75,6 @@ fn message(text: &str) -> NewMessage {
         headers: Vec::new(),
         flags: Flags::new(),
         internal_date: Some(1_000),
-        description: None,
     }
 }
 
@@ -84,7 +84,6 @@ fn delivery(mailbox: &str, headers: &str, token: &str) -> Delivery {
         headers: headers.as_bytes().to_vec(),
         flags: Flags::new(),
         token: Some(DeliveryToken(token.to_owned())),
-        description: None,
     }
 }
 
@@ -102,6 +101,33 @@ fn what_is_appended_is_read_again() {
     let now = account.mailbox(&name("INBOX")).unwrap();
     assert_eq!((now.messages, now.unseen, now.bytes, now.uid_next), (2, 2, 7, 3));
     assert!(now.highest_modseq > inbox.highest_modseq);
+}
+
+#[test]
+fn messages_are_described_as_they_are_read() {
+    // RFC 9051 §7.5.2: what is kept of ENVELOPE and BODYSTRUCTURE is what the
+    // whole message says, with what was put in front of it, also of a copy.
+    let world = World::new();
+    let account = world.account();
+    let mailbox = account.mailbox(&name("INBOX")).unwrap().id;
+    let text = "Subject: a\r\nFrom: b@c.d\r\n\r\nthree\r\nlines\r\n";
+    account.append(&name("INBOX"), vec![message(text), message(" no header")]).unwrap();
+    let body = Body::Memory(Bytes::from_static(b" folded\r\n\r\ntext"));
+    account.deliver(body, vec![delivery("INBOX", "Return-Path: <e@f.g>\r\n", "t")]).unwrap();
+    account.copy(mailbox, &set(&[1]), &name("INBOX")).unwrap();
+    let rows = account.rows_with_texts(mailbox, 1..=9, 9).unwrap();
+    assert_eq!(rows.len(), 4);
+    for (row, texts) in rows {
+        let whole = account.open_row(mailbox, &row, &texts).unwrap().read_all().unwrap();
+        assert_eq!(texts.description, Description::of(&whole), "message {}", row.uid);
+        assert!(texts.description.is_some(), "message {}", row.uid);
+    }
+    // A message of very many parts is described only when somebody asks.
+    let parts = "--b\r\n\r\nx\r\n".repeat(2_000);
+    let text = format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n{parts}--b--\r\n");
+    account.append(&name("INBOX"), vec![message(&text)]).unwrap();
+    let rows = account.rows_with_texts(mailbox, 5..=5, 1).unwrap();
+    assert_eq!(rows[0].1.description, None);
 }
 
 #[test]

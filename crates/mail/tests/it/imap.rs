@@ -46,7 +46,6 @@ impl Office {
             headers: Vec::new(),
             flags: Flags::new(),
             token: None,
-            description: None,
         };
         let text = text.replace('\n', "\r\n");
         self.account.deliver(Body::Memory(text.into()), vec![delivery]).unwrap();

@@ -237,7 +237,6 @@ fn deliver(account: &Account, text: &str) -> (u32, u64) {
         headers: Vec::new(),
         flags: Flags::new(),
         token: Some(DeliveryToken(text.to_owned())),
-        description: None,
     };
     let done = account.deliver(body, vec![delivery]).unwrap().remove(0);
     (done.uids[0].get(), done.modseq.0)

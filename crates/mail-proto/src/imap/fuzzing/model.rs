@@ -10,8 +10,8 @@ use crate::imap::command::FlagChange;
 use crate::imap::date::InternalDate;
 use crate::imap::search::Candidate;
 use crate::imap::store::{
-    Changes, Existence, Found, MailboxEntry, MailboxId, MailboxStatus, MessageRow, Messages,
-    Opened, StoreError, StoreReply, StoreRequest, StoreResult, StoredMessage,
+    Changes, Description, Existence, Found, MailboxEntry, MailboxId, MailboxStatus, MessageRow,
+    Messages, Opened, StoreError, StoreReply, StoreRequest, StoreResult, StoredMessage,
 };
 use crate::mailbox::{Flag, Flags, MailboxName, ModSeq, SpecialUse, Uid, UidValidity};
 
@@ -257,9 +257,11 @@ impl Model {
         let mailbox = self.mailbox(id)?;
         let asked = uids.get(..uids.len().min(self.messages_per_reply)).unwrap_or_default();
         let found = asked.iter().filter_map(|uid| mailbox.messages.get(uid));
-        let message = |(row, octets): &(MessageRow, Bytes)| StoredMessage {
-            row: row.clone(),
-            octets: octets.clone(),
+        let message = |(row, octets): &(MessageRow, Bytes)| {
+            // Some messages are described, others are read.
+            let is_described = row.uid.get() % 2 == 1;
+            let description = is_described.then(|| Description::of(octets)).flatten();
+            StoredMessage { row: row.clone(), octets: octets.clone(), description }
         };
         Ok(StoreReply::Messages(Messages {
             messages: found.map(message).collect(),

@@ -9,7 +9,7 @@ use crate::imap::command::{Access, FlagChange, Numbering};
 use crate::imap::fetch::{FetchItemName, FetchRequest};
 use crate::imap::response::{Code, Status, StatusText};
 use crate::imap::sequence::MessageSet;
-use crate::imap::store::{MailboxId, MessageRow, Messages, Octets, StoreRequest, StoredMessage};
+use crate::imap::store::{MailboxId, MessageRow, Messages, StoreRequest, StoredMessage, Wanted};
 use crate::mailbox::{Flag, Uid};
 
 /// A `FETCH` under way.
@@ -19,7 +19,7 @@ pub(super) struct Fetch {
     pub(super) numbering: Numbering,
     request: FetchRequest,
     mailbox: MailboxId,
-    octets: Octets,
+    wanted: Wanted,
     uids: Vec<Uid>,
     /// How many of them are done.
     done: usize,
@@ -48,12 +48,13 @@ impl Session {
         require(FetchItemName::ModSeq, request.changed_since.is_some());
         require(FetchItemName::Uid, numbering == Numbering::Uid);
         self.dialect.condstore |= request.items.contains(&FetchItemName::ModSeq);
-        let octets = request.items.iter().map(FetchItemName::octets).max();
+        let wanted = request.items.iter().map(FetchItemName::wanted);
+        let wanted = wanted.fold(Wanted::default(), Wanted::and);
         let fetch = Fetch {
             tag,
             numbering,
             mailbox,
-            octets: octets.unwrap_or(Octets::Unwanted),
+            wanted,
             request,
             uids,
             done: 0,
@@ -65,16 +66,13 @@ impl Session {
     }
 
     fn fetch_more(&mut self, fetch: Box<Fetch>) {
-        let most = match fetch.octets {
-            Octets::Unwanted => ROWS_BATCH,
-            Octets::Header | Octets::Wanted => MESSAGES_BATCH,
-        };
+        let most = if fetch.wanted.is_nothing() { ROWS_BATCH } else { MESSAGES_BATCH };
         let uids: Vec<Uid> = fetch.uids.iter().skip(fetch.done).take(most).copied().collect();
         if uids.is_empty() {
             self.end_fetch(*fetch);
             return;
         }
-        let request = StoreRequest::Fetch { mailbox: fetch.mailbox, uids, octets: fetch.octets };
+        let request = StoreRequest::Fetch { mailbox: fetch.mailbox, uids, wanted: fetch.wanted };
         self.ask(request, Run::Fetch(fetch));
     }
 
@@ -139,7 +137,6 @@ impl Session {
             let is_known = write_message(&mut self.out, &fetched, &fetch.request.items);
             fetch.unknown_encoding |= !is_known;
         }
-        self.out.flush();
         self.fetch_more(fetch);
     }
 

@@ -9,7 +9,7 @@ use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use super::outbox::Outbox;
 use super::selected::flag_names;
 use crate::imap::fetch::{FetchItemName, Partial, Section, SectionText};
-use crate::imap::store::StoredMessage;
+use crate::imap::store::{StoredMessage, header};
 use crate::message::body_structure::{self, Form};
 use crate::message::content::Content;
 use crate::message::structure::{Structure, scan};
@@ -72,7 +72,7 @@ fn write_item(
     item: &FetchItemName,
     structure: &mut Option<Structure>,
 ) -> bool {
-    let StoredMessage { row, octets } = message;
+    let StoredMessage { row, octets, description } = message;
     let mut scanned = || structure.get_or_insert_with(|| scan(octets)).clone();
     let mut plain = |text: String| out.text().extend_from_slice(text.as_bytes());
     match item {
@@ -83,7 +83,10 @@ fn write_item(
         FetchItemName::ModSeq => plain(format!("MODSEQ ({})", row.mod_seq.0)),
         FetchItemName::Envelope => {
             plain("ENVELOPE ".to_owned());
-            envelope::write(out.text(), header(octets));
+            match description {
+                Some(kept) => out.text().extend_from_slice(&kept.envelope),
+                None => envelope::write(out.text(), header(octets)),
+            }
         }
         FetchItemName::Body => {
             plain("BODY ".to_owned());
@@ -91,7 +94,12 @@ fn write_item(
         }
         FetchItemName::BodyStructure => {
             plain("BODYSTRUCTURE ".to_owned());
-            body_structure::write(out.text(), octets, &scanned(), Form::BodyStructure);
+            match description {
+                Some(kept) => out.text().extend_from_slice(&kept.structure),
+                None => {
+                    body_structure::write(out.text(), octets, &scanned(), Form::BodyStructure);
+                }
+            }
         }
         FetchItemName::Rfc822 => write_text(out, "RFC822", Some(octets.clone())),
         FetchItemName::Rfc822Header => {
@@ -120,15 +128,6 @@ fn write_item(
         }
     }
     true
-}
-
-/// The header of a message, with the empty line that ends it.
-fn header(message: &[u8]) -> &[u8] {
-    if message.starts_with(b"\r\n") {
-        return message.get(..2).unwrap_or_default();
-    }
-    let end = message.windows(4).position(|window| window == b"\r\n\r\n");
-    end.and_then(|end| message.get(..end + 4)).unwrap_or(message)
 }
 
 /// Whether the parts must be told apart for a section.
