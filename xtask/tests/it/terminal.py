@@ -1,7 +1,7 @@
 """Runs a program on a pseudo-terminal and answers its question.
 
-Usage: terminal.py ANSWER PROGRAM [WORD...]
-Prints what the program wrote up to the question, a line `-- answered`, what it
+Usage: terminal.py ANSWER SEARCH_PATH PROGRAM [WORD...]
+The program sees SEARCH_PATH as its PATH. Prints what the program wrote up to the question, a line `-- answered`, what it
 wrote after it, and ends with the program's exit code.
 """
 
@@ -26,10 +26,10 @@ def read_some(terminal):
 
 
 def main():
-    answer, program = sys.argv[1], sys.argv[2:]
+    answer, search_path, program = sys.argv[1], sys.argv[2], sys.argv[3:]
     child, terminal = pty.fork()
     if child == 0:
-        os.execv(program[0], program)
+        os.execve(program[0], program, {**os.environ, "PATH": search_path})
     seen = b""
     while not seen.endswith(QUESTION):
         some = read_some(terminal)
