@@ -33,7 +33,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     for peer in &programs {
-        println!("missing: {} ({}), for {}", peer.program, peer.package, peer.why);
+        println!("missing: {} ({}), for {}", peer.name, peer.package, peer.why);
     }
     if npm {
         println!("missing: the npm packages of web-tests/package.json, for the page's tests");
@@ -47,7 +47,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         install_npm(&target)?;
     }
     let still: Vec<&str> =
-        programs.iter().filter(|peer| !peer.is_here()).map(|peer| peer.program).collect();
+        programs.iter().filter(|peer| !peer.is_here()).map(|peer| peer.name).collect();
     if still.is_empty() {
         println!("setup: done");
         return Ok(ExitCode::SUCCESS);

@@ -86,10 +86,10 @@ fn peers(settings: &Settings) -> Result<Tally> {
         match (peer.is_here(), settings.strict) {
             (true, _) => tally.passed += 1,
             (false, true) => {
-                println!("missing: {} ({}), for {}", peer.program, peer.package, peer.why);
+                println!("missing: {} ({}), for {}", peer.name, peer.package, peer.why);
                 tally.failed += 1;
             }
-            (false, false) => tally.skip(format!("{} is missing: {}", peer.program, peer.why)),
+            (false, false) => tally.skip(format!("{} is missing: {}", peer.name, peer.why)),
         }
     }
     Ok(tally)

@@ -22,6 +22,7 @@ use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 
 /// The environment variable with the file that skipped tests are written to.
@@ -44,6 +45,27 @@ pub fn need(program: &str) -> Option<PathBuf> {
         missing(program);
     }
     found
+}
+
+/// Whether a Perl module is here; tells when it is missing.
+///
+/// # Panics
+/// As [`need`].
+#[must_use]
+pub fn need_perl_module(module: &str) -> bool {
+    let is_here = has_perl_module(module);
+    if !is_here {
+        missing(module);
+    }
+    is_here
+}
+
+/// Whether Perl finds a module, such as `Net::SSLeay`.
+#[must_use]
+pub fn has_perl_module(module: &str) -> bool {
+    let Some(perl) = find("perl") else { return false };
+    let asked = Command::new(perl).arg(format!("-M{module}")).args(["-e", "1"]).output();
+    asked.is_ok_and(|output| output.status.success())
 }
 
 /// Tells that a peer that is not a program is missing, such as an npm package.

@@ -3,8 +3,9 @@
 /// One outside program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
-    /// The name by which it is run.
-    pub(crate) program: &'static str,
+    /// The name by which it is run, or that of a Perl module (`Net::SSLeay`)
+    /// which such a program uses where it is there.
+    pub(crate) name: &'static str,
     /// The Debian package that has it.
     pub(crate) package: &'static str,
     /// What it is for.
@@ -14,12 +15,15 @@ pub(crate) struct Peer {
 impl Peer {
     /// Whether it is installed.
     pub(crate) fn is_here(&self) -> bool {
-        capa7_peers::find(self.program).is_some()
+        if self.name.contains("::") {
+            return capa7_peers::has_perl_module(self.name);
+        }
+        capa7_peers::find(self.name).is_some()
     }
 }
 
 /// Every peer, in the order in which a reader meets them.
-pub(crate) const PEERS: [Peer; 20] = [
+pub(crate) const PEERS: [Peer; 21] = [
     peer("dig", "bind9-dnsutils", "stock queries against our name servers"),
     peer("tshark", "tshark", "an independent reading of our captures"),
     peer("python3", "python3", "student programs that run inside the lab"),
@@ -30,6 +34,7 @@ pub(crate) const PEERS: [Peer; 20] = [
     peer("node", "nodejs", "the page's tests and type check"),
     peer("npm", "npm", "the packages of the page's tests"),
     peer("swaks", "swaks", "a stock client of mail servers, with log-in and TLS"),
+    peer("Net::SSLeay", "libnet-ssleay-perl", "swaks within TLS"),
     peer("postfix", "postfix", "a mail server at the other end; smtp-source, smtp-sink"),
     peer("dovecot", "dovecot-imapd", "a mailbox server at the other end"),
     peer("doveconf", "dovecot-pop3d", "the same, by POP3"),
@@ -42,6 +47,6 @@ pub(crate) const PEERS: [Peer; 20] = [
     peer("dnsperf", "dnsperf", "the load of benchmarks"),
 ];
 
-const fn peer(program: &'static str, package: &'static str, why: &'static str) -> Peer {
-    Peer { program, package, why }
+const fn peer(name: &'static str, package: &'static str, why: &'static str) -> Peer {
+    Peer { name, package, why }
 }

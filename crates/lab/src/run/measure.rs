@@ -80,6 +80,7 @@ impl Figures {
                 (!values.is_empty()).then(|| values.iter().sum::<f64>() / number(values.len()))
             }
             MeasureValue::Max(of) => values(of, &passing(&of.of.0)).into_iter().reduce(f64::max),
+            MeasureValue::Min(of) => values(of, &passing(&of.of.0)).into_iter().reduce(f64::min),
             MeasureValue::Distinct(of) => {
                 let mut texts: Vec<String> = passing(&of.of.0)
                     .iter()

@@ -60,7 +60,20 @@ impl Action {
             Self::Load(load) => load.from.iter().collect(),
             Self::Send(send) => vec![&send.from],
             Self::Start(program) => vec![&program.host],
-            _ => Vec::new(),
+            Self::Write(write) => vec![&write.from],
+            Self::Read(read) => vec![&read.by],
+            Self::Type(typed) => vec![&typed.from],
+            Self::Browse(browse) => vec![&browse.from],
+            Self::Register(register) => register.registrar.iter().collect(),
+            // These change the world itself, or are done by a program.
+            Self::Stop(_)
+            | Self::Flush(_)
+            | Self::Record(_)
+            | Self::Kill(_)
+            | Self::Revive(_)
+            | Self::Link(_)
+            | Self::Run(_)
+            | Self::Queue(_) => Vec::new(),
         };
         named.into_iter().map(|word| word.get_ref().as_str())
     }

@@ -121,6 +121,8 @@ pub(crate) enum MeasureValue {
     Mean(OfField),
     /// The largest value of a field.
     Max(OfField),
+    /// The smallest value of a field: of travels the one that nothing held up.
+    Min(OfField),
     /// How many different values a field has.
     Distinct(OfField),
     /// Of the values of a field, the one that most events have: how many.

@@ -82,6 +82,7 @@ fn check_claims(names: &Names<'_>, file: &ScenarioFile) -> Result<(), SourceErro
             | MeasureValue::Sum(_)
             | MeasureValue::Mean(_)
             | MeasureValue::Max(_)
+            | MeasureValue::Min(_)
             | MeasureValue::Distinct(_)
             | MeasureValue::Most(_)
             | MeasureValue::MeanWait(_)

@@ -87,7 +87,7 @@ fn open(
     let root = config.root.clone();
     let files = root.join("long");
     fs::create_dir_all(&files)?;
-    let lock = lock(&root.join("lock"))?;
+    let lock = FolderLock::take(&root.join("lock"))?;
     let incoming = Incoming::open(root.join("incoming"))?;
     let path = root.join(ROWS);
     let mut rows = Rows::open(&path, config.sync).map_err(io::Error::other)?;
@@ -124,13 +124,28 @@ fn open(
     Ok((shared, incoming, journal, rows))
 }
 
-fn lock(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
-    file.try_lock().map_err(|_| {
-        let path = path.display();
-        io::Error::new(io::ErrorKind::AddrInUse, format!("another process holds {path}"))
-    })?;
-    Ok(file)
+/// The right to be the only process that works in a queue's folder.
+#[derive(Debug)]
+pub(super) struct FolderLock(File);
+
+impl FolderLock {
+    fn take(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        file.try_lock().map_err(|_| {
+            let path = path.display();
+            io::Error::new(io::ErrorKind::AddrInUse, format!("another process holds {path}"))
+        })?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        // Closing alone is not enough while another thread starts a program:
+        // until that one has begun it holds a copy of our descriptor, and with
+        // it the lock (flock(2)).
+        let _ = self.0.unlock();
+    }
 }
 
 /// Long messages whose record was never written were never answered.

@@ -11,6 +11,7 @@ use capa7_mail_proto::queue::{Destination, Moment};
 use capa7_net::Host;
 
 use super::QueueConfig;
+use super::begin::FolderLock;
 use super::disk::{Disk, DiskFailure};
 use super::rows::{Location, Rows, Stored};
 use crate::spool::journal;
@@ -32,7 +33,7 @@ pub(super) struct Shared {
     pub(super) reader: Mutex<Rows>,
     pub(super) last_id: Mutex<u64>,
     /// Held while the queue is open: one process for one folder.
-    pub(super) _lock: std::fs::File,
+    pub(super) _lock: FolderLock,
 }
 
 impl Shared {

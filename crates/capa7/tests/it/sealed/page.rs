@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use capa7_peers::need;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Lab;
 use crate::program::{PATIENCE, Running};
@@ -53,21 +53,32 @@ pub(super) fn post(page: &str, path: &str, body: &str) -> Vec<u8> {
 #[test]
 fn for_a_person_whom_a_program_became_the_page_says_what_to_do_instead() {
     let Some(lab) = Lab::start() else { return };
-    let ask = |from: &str| {
-        let action = serde_json::json!({ "query": { "from": from, "name": "www.umass.edu" } });
-        let body = serde_json::json!({ "action": action }).to_string();
+    let act = |action: Value| {
+        let body = json!({ "action": action }).to_string();
         let (status, mut answer) = send(&lab.page, "POST /api/do", &body);
         let mut text = String::new();
         answer.read_to_string(&mut text).unwrap();
         (status, serde_json::from_str::<Value>(&text).unwrap())
     };
+    let ask = |from: &str| act(json!({ "query": { "from": from, "name": "www.umass.edu" } }));
     assert!(ask("carlos").0.contains(" 200 "));
     assert!(lab.exec(Some("carlos"), &["true"]).status().unwrap().success());
-    let (status, refused) = ask("carlos");
-    assert!(status.contains(" 409 "), "{status}{refused}");
-    for (language, words) in [("error", "choose another host"), ("error_es", "elija otro equipo")] {
-        let text = refused[language].as_str().unwrap();
-        assert!(text.contains(words) && text.contains("capa7 lab exec --as "), "{text}");
+    let languages = [("error", "choose another host"), ("error_es", "elija otro equipo")];
+    let typed = json!({ "from": "carlos", "to": "mail.umass.edu", "lines": ["NOOP"] });
+    let webmail = json!({ "from": "carlos", "site": "www.webmail.com", "read": "INBOX" });
+    for action in [
+        json!({ "query": { "from": "carlos", "name": "www.umass.edu" } }),
+        json!({ "write": { "from": "carlos", "to": ["andrea"], "subject": "x" } }),
+        json!({ "read": { "by": "carlos" } }),
+        json!({ "type": typed }),
+        json!({ "browse": webmail }),
+    ] {
+        let (status, refused) = act(action);
+        assert!(status.contains(" 409 "), "{status}{refused}");
+        for (language, words) in languages {
+            let text = refused[language].as_str().unwrap();
+            assert!(text.contains(words) && text.contains("capa7 lab exec --as "), "{text}");
+        }
     }
     // Nobody else is concerned.
     assert!(ask("andrea").0.contains(" 200 "));
