@@ -17,6 +17,9 @@
 //! fails.
 #![forbid(unsafe_code)]
 
+#[cfg(unix)]
+pub mod mail_site;
+
 use std::env;
 use std::ffi::OsStr;
 use std::fs::OpenOptions;

@@ -74,7 +74,7 @@ fn serve(folder: &Folder) -> Running {
 }
 
 /// A command that reads its standard input.
-fn with_input(command: &mut Command, input: &str) -> Said {
+pub(crate) fn with_input(command: &mut Command, input: &str) -> Said {
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = piped.spawn().unwrap();
     // A program that refuses early does not read.
@@ -90,7 +90,7 @@ fn add_user(folder: &Folder, name: &str) {
 }
 
 /// A certificate for `mail.a.test` in chain.pem, with its key in key.pem.
-fn certify(openssl: &Path, folder: &Folder) {
+pub(crate) fn certify(openssl: &Path, folder: &Folder) {
     let words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
                  -addext basicConstraints=critical,CA:FALSE \
                  -subj /CN=mail.a.test -addext subjectAltName=DNS:mail.a.test \

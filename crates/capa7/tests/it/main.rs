@@ -10,6 +10,7 @@
 mod program;
 
 mod commands;
+mod exchange;
 mod mail;
 mod mistakes;
 mod queries;
