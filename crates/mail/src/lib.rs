@@ -12,6 +12,7 @@ pub mod config;
 pub mod imap;
 pub mod imap_client;
 pub mod pop3;
+pub mod pop3_client;
 pub mod queue;
 pub mod serve;
 pub mod server;

@@ -19,20 +19,28 @@ use capa7_net::Host;
 
 use super::action::called;
 use super::{Lab, LabError, Outcome};
-use crate::scenario::{Read, Then};
+use crate::scenario::{Read, ReadProtocol, Then};
 use crate::text::Bilingual;
 
+mod pop3;
+
 impl Lab {
-    /// A person reads messages of a folder over IMAP; what came of it are their
-    /// subjects.
+    /// A person reads messages of a folder over IMAP, or downloads those of the
+    /// inbox over POP3; what came of it are their subjects.
     pub(super) async fn read_letters(&self, read: &Read) -> Result<(Cause, Outcome), LabError> {
         let (described, host) = self.host(read.by.get_ref())?;
         let (own, server) = self.mailbox_of(read.by.get_ref())?;
         let (who, folder) = (called(described), read.folder.get_ref());
-        let text = Bilingual::new(
-            format!("{who} reads the mail in {folder}"),
-            format!("{who} lee el correo de {folder}"),
-        );
+        let text = match read.over {
+            ReadProtocol::Imap => Bilingual::new(
+                format!("{who} reads the mail in {folder}"),
+                format!("{who} lee el correo de {folder}"),
+            ),
+            ReadProtocol::Pop3 => Bilingual::new(
+                format!("{who} downloads the mail by POP"),
+                format!("{who} descarga el correo por POP"),
+            ),
+        };
         let event = self.note_action(&host, text);
         let password = Password::new(own.local());
         let password = password.map_err(|error| LabError::Bad(error.to_string()))?;
@@ -41,12 +49,20 @@ impl Lab {
             Ok(found) => found,
             Err(problem) => return Ok((event, Outcome::failed(problem))),
         };
-        let at = SocketAddr::new(address, IMAP_PORT);
-        let outcome = match session(&host, at, &own.to_string(), &password, read, cause).await {
-            Ok(lines) => Outcome::Lines { lines },
-            Err(error) => Outcome::failed(error),
+        let user = own.to_string();
+        let lines = match read.over {
+            ReadProtocol::Imap => {
+                let at = SocketAddr::new(address, IMAP_PORT);
+                let done = session(&host, at, &user, &password, read, cause).await;
+                done.map_err(|error| error.to_string())
+            }
+            ReadProtocol::Pop3 => {
+                let at = SocketAddr::new(address, pop3::POP3_PORT);
+                let done = pop3::session(&host, at, &user, &password, read, cause).await;
+                done.map_err(|error| error.to_string())
+            }
         };
-        Ok((event, outcome))
+        Ok((event, lines.map_or_else(Outcome::failed, |lines| Outcome::Lines { lines })))
     }
 }
 
@@ -86,7 +102,7 @@ async fn found(host: &Host, imap: &mut ImapConnection, read: &Read) -> Result<Ve
         Some(subject) => SearchKey::Header("Subject".to_owned(), subject.clone()),
         None => SearchKey::All,
     };
-    let until = read.wait.map(|wait| host.now() + wait.0);
+    let until = read.wait.as_ref().map(|wait| host.now() + wait.get_ref().0);
     let mut cause = imap.cause();
     loop {
         let found = imap.search(key(), cause).await?;
@@ -132,10 +148,17 @@ fn subject(items: &[FetchItem]) -> Option<String> {
         FetchItem::Section { text, .. } => text.as_deref(),
         _ => None,
     })?;
-    Some(fields::first(message, "Subject").map(decode::header_text).unwrap_or_default())
+    Some(subject_of(message))
+}
+
+fn subject_of(message: &[u8]) -> String {
+    fields::first(message, "Subject").map(decode::header_text).unwrap_or_default()
 }
 
 /// Where IMAP begins in clear (RFC 9051 §2.1).
 const IMAP_PORT: u16 = 143;
 /// Messages read at once.
 const MESSAGES_MAX: usize = 1_000;
+
+#[cfg(test)]
+mod tests;

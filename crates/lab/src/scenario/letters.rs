@@ -50,23 +50,37 @@ pub struct Attachment {
     pub size: Option<Size>,
 }
 
-/// Messages, read with one's user agent over IMAP (course M10).
+/// Messages, read with one's user agent over IMAP or POP3 (course M10).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Read {
     /// Who reads: a person of the world who has a mailbox.
     pub by: Spanned<String>,
-    /// The folder.
+    /// By which protocol.
+    #[serde(default)]
+    pub over: ReadProtocol,
+    /// The folder; POP3 knows the inbox only.
     #[serde(default = "inbox")]
     pub folder: Spanned<String>,
     /// Only messages whose subject contains this.
     pub subject: Option<String>,
-    /// What becomes of them.
+    /// What becomes of them; over POP3 they can only be deleted.
     #[serde(default)]
     pub then: Then,
     /// When nothing is there, waits so long for a message to come in, told by
     /// the server (IMAP IDLE, RFC 9051 §6.3.13).
-    pub wait: Option<Span>,
+    pub wait: Option<Spanned<Span>>,
+}
+
+/// How a user agent asks for messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadProtocol {
+    /// RFC 9051: messages stay on the server.
+    #[default]
+    Imap,
+    /// RFC 1939: messages of one mailbox are downloaded.
+    Pop3,
 }
 
 /// What becomes of messages that were read.

@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::deeds::{Action, Fault, Load, Send};
 use super::file::{Claim, MeasureValue, ScenarioFile};
-use super::letters::Attachment;
+use super::letters::{Attachment, Read, ReadProtocol};
 use crate::source::SourceError;
 use crate::world::build::Place;
 use crate::world::{SocketService, World};
@@ -281,18 +281,7 @@ impl Names<'_> {
                 }
                 write.attach.iter().try_for_each(|file| self.attachment(file))
             }
-            Action::Read(read) => {
-                self.has_mailbox(&read.by)?;
-                self.folder(&read.folder)?;
-                read.then.to.as_ref().map_or(Ok(()), |folder| self.folder(folder))?;
-                if let (Some(folder), true) = (&read.then.to, read.then.delete) {
-                    let problem = "what is deleted goes to no folder";
-                    return Err(self.place.error(&folder.span(), problem));
-                }
-                let Some(flag) = &read.then.flag else { return Ok(()) };
-                let parsed = Flag::parse(flag.get_ref()).map(drop);
-                parsed.map_err(|error| self.place.error(&flag.span(), error.to_string()))
-            }
+            Action::Read(read) => self.read(read),
             Action::Type(typed) => {
                 self.host(&typed.from)?;
                 self.name(&typed.to)
@@ -311,6 +300,39 @@ impl Names<'_> {
             Action::Queue(deed) => self.mail_server(&deed.host),
             _ => Ok(()),
         }
+    }
+
+    fn read(&self, read: &Read) -> Result<(), SourceError> {
+        self.has_mailbox(&read.by)?;
+        self.folder(&read.folder)?;
+        if read.over == ReadProtocol::Pop3 {
+            return self.read_by_pop3(read);
+        }
+        read.then.to.as_ref().map_or(Ok(()), |folder| self.folder(folder))?;
+        if let (Some(folder), true) = (&read.then.to, read.then.delete) {
+            let problem = "what is deleted goes to no folder";
+            return Err(self.place.error(&folder.span(), problem));
+        }
+        let Some(flag) = &read.then.flag else { return Ok(()) };
+        let parsed = Flag::parse(flag.get_ref()).map(drop);
+        parsed.map_err(|error| self.place.error(&flag.span(), error.to_string()))
+    }
+
+    /// POP3 has one mailbox, no flags, and a server that tells nothing by itself
+    /// (RFC 1939 §3).
+    fn read_by_pop3(&self, read: &Read) -> Result<(), SourceError> {
+        let folder = read.folder.get_ref();
+        let wrong = if !folder.eq_ignore_ascii_case("INBOX") {
+            Some((read.folder.span(), "POP3 knows INBOX only: leave `folder` out, or use imap"))
+        } else if let Some(flag) = &read.then.flag {
+            Some((flag.span(), "POP3 knows no flags: leave `flag` out, or use imap"))
+        } else if let Some(to) = &read.then.to {
+            Some((to.span(), "POP3 knows no folders: leave `to` out, or use imap"))
+        } else {
+            let problem = "a POP3 server tells nothing by itself: leave `wait` out, or use imap";
+            read.wait.as_ref().map(|wait| (wait.span(), problem))
+        };
+        wrong.map_or(Ok(()), |(span, problem)| Err(self.place.error(&span, problem)))
     }
 
     /// A person with an address at a mail server of the world.

@@ -84,8 +84,19 @@ fn a_broken_scenario_is_told_with_line_column_and_what_to_do() {
         ("[[check]]\nid = \"some\"", "[[check]]\nid = \"some\"\nin = \"never\""),
         ("[[sabotage]]", "[[step]]\nid = \"ask\"\n\n[[sabotage]]"),
     ];
+    let query = "query = { from = \"carlos\", name = \"www.urosario.edu.co\" }";
+    let reads = [
+        "over = \"smtp\"",
+        "over = \"pop3\", folder = \"Sent\"",
+        "over = \"pop3\", then = { flag = '\\Seen' }",
+        "over = \"pop3\", then = { to = \"Work\" }",
+        "over = \"pop3\", wait = \"1m\"",
+        "then = { to = \"Work\", delete = true }",
+    ];
+    let reads = reads.map(|read| format!("read = {{ by = \"carlos\", {read} }}"));
+    let cases = cases.into_iter().chain(reads.iter().map(|read| (query, read.as_str())));
     let mut told = String::new();
-    for (number, (changed, by)) in cases.into_iter().enumerate() {
+    for (number, (changed, by)) in cases.enumerate() {
         assert!(GOOD.contains(changed), "{changed}");
         let folder = Folder::new(&number.to_string(), &GOOD.replace(changed, by), ENGLISH);
         told.push_str(&format!("{by:?}\n    {}\n", folder.error()));

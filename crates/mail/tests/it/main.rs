@@ -3,6 +3,7 @@
 
 mod dovecot;
 mod imap;
+mod pop3;
 mod queue;
 mod smtp;
 mod store_kill;
