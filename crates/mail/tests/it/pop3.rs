@@ -58,7 +58,6 @@ impl Office {
                 headers: Vec::new(),
                 flags: Flags::new(),
                 token: None,
-                description: None,
             };
             let body = Body::Memory((*message).to_owned().into());
             account.deliver(body, vec![delivery]).unwrap();
