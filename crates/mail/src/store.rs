@@ -50,7 +50,7 @@ pub use flags::{FlagChange, FlagsChanged, UnchangedSince};
 pub use mailboxes::{MAILBOXES_MAX, Mailbox, MailboxId};
 pub use row::{Row, Texts};
 pub use transfer::Transferred;
-pub use watch::Watch;
+pub use watch::{NewsHeld, Watch};
 
 /// The mailboxes of all accounts of a server. Cheap to clone.
 #[derive(Clone)]

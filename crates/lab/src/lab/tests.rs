@@ -5,6 +5,8 @@ use capa7_net::VirtualNetwork;
 use super::*;
 use crate::scenario::Action;
 
+mod letters;
+
 fn internet() -> World {
     World::carried("internet").unwrap_or_else(|error| panic!("{error}"))
 }

@@ -206,6 +206,7 @@ impl Connection {
             self.mailboxes = Some(mailboxes);
             return result;
         }
+        let news = mailboxes.account().hold_news();
         let work = move || {
             let result = mailboxes.handle(request);
             (mailboxes, result)
@@ -215,6 +216,7 @@ impl Connection {
             let told = self.host.note(note.because(cause));
             mailboxes.account().set_cause(told);
         }
+        drop(news);
         self.mailboxes = Some(mailboxes);
         result
     }

@@ -204,6 +204,7 @@ impl Connection {
     async fn update(&mut self, deleted: Vec<usize>, cause: Cause) {
         let updated = match self.maildrop.take() {
             Some(maildrop) => {
+                let _held_until_noted = maildrop.account().hold_news();
                 let remove = move || {
                     let removed = maildrop.remove(&deleted);
                     (maildrop, removed)

@@ -1,6 +1,7 @@
 //! Delivery to mailboxes here (RFC 5321 §4.4: the final delivery).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use capa7_mail_proto::mailbox::{Flags, MailboxName};
 use capa7_mail_proto::smtp::client::{Outcome, Reason};
@@ -11,7 +12,7 @@ use super::QueueId;
 use super::rows::GivenRecipient;
 use super::session::Parcel;
 use super::shared::Shared;
-use crate::store::{Body, Delivery, DeliveryToken, Store, StoreError};
+use crate::store::{Account, Body, Delivery, DeliveryToken, NewsHeld, Store, StoreError};
 use crate::users::{AccountName, Resolved};
 
 /// Puts a message into the mailboxes of its recipients.
@@ -59,15 +60,17 @@ async fn one_account(
     let (store, name, body) = (shared.store.clone(), account.clone(), parcel.body.clone());
     let work = move || put(&store, &name, Body::Memory(body), deliveries);
     match shared.host.blocking(work).await {
-        Ok(uids) => {
+        Ok(Put { account: mailboxes, uids, news }) => {
             for uid in uids {
                 let note = Note::new(Room::Mail, "stored", "the message is in the mailbox")
                     .with("account", account.to_string())
                     .with("mailbox", "INBOX")
                     .with("uid", uid)
                     .with("id", id.to_string());
-                shared.host.note(note.because(cause));
+                mailboxes.set_cause(shared.host.note(note.because(cause)));
             }
+            // Whoever waits in IDLE is told because of that note.
+            drop(news);
             Outcome::Delivered(Reply::new(250, Some((0, 0)), "in the mailbox"))
         }
         Err(error) => {
@@ -83,14 +86,24 @@ async fn one_account(
     }
 }
 
+/// A message is in the mailbox, and nobody was told yet.
+struct Put {
+    account: Arc<Account>,
+    uids: Vec<u32>,
+    news: NewsHeld,
+}
+
 fn put(
     store: &Store,
     account: &AccountName,
     body: Body,
     deliveries: Vec<Delivery>,
-) -> Result<Vec<u32>, StoreError> {
-    let appended = store.account(account)?.deliver(body, deliveries)?;
-    Ok(appended.iter().flat_map(|one| &one.uids).map(|uid| uid.get()).collect())
+) -> Result<Put, StoreError> {
+    let account = store.account(account)?;
+    let news = account.hold_news();
+    let appended = account.deliver(body, deliveries)?;
+    let uids = appended.iter().flat_map(|one| &one.uids).map(|uid| uid.get()).collect();
+    Ok(Put { account, uids, news })
 }
 
 /// RFC 5321 §4.4: the final server writes the reverse-path into the message.

@@ -11,11 +11,10 @@ use std::sync::Arc;
 use capa7_mail_proto::mailbox::ModSeq;
 use capa7_net::{Cause, Host};
 use rusqlite::Connection;
-use tokio::sync::watch;
 
 use super::body::Bodies;
 use super::commit::{Change, Committer, Effects, lock, sync_folder};
-use super::watch::Seen;
+use super::watch::{News, NewsHeld, Seen};
 use super::{StoreError, Sync, Watch, mailboxes, schema};
 use crate::users::AccountName;
 
@@ -28,7 +27,7 @@ pub struct Account {
     committer: Committer,
     readers: Mutex<Vec<Connection>>,
     pub(super) bodies: Bodies,
-    seen: watch::Sender<Seen>,
+    news: Arc<News>,
     maildrop: Arc<AtomicBool>,
     /// The number of the note of the last change.
     cause: AtomicU64,
@@ -70,7 +69,7 @@ impl Account {
             sync,
             readers: Mutex::default(),
             bodies: Bodies::new(bodies, sync, Box::new(host.rng())),
-            seen: watch::Sender::new(Seen::default()),
+            news: Arc::default(),
             maildrop: Arc::default(),
             cause: AtomicU64::new(0),
         };
@@ -78,7 +77,7 @@ impl Account {
             let modseq: i64 = index.query_row("SELECT modseq FROM account", [], |r| r.get(0))?;
             Ok(ModSeq(modseq.unsigned_abs()))
         })?;
-        account.seen.send_modify(|seen| seen.modseq = modseq);
+        account.news.tell(Seen { modseq, names: 0 });
         account.change(mailboxes::create_first_ones)?;
         Ok(account)
     }
@@ -92,13 +91,21 @@ impl Account {
     /// Tells of changes from now on, by whatever session.
     #[must_use]
     pub fn watch(&self) -> Watch {
-        Watch::new(self.seen.subscribe())
+        self.news.watch()
     }
 
     /// The modseq of the account's last change.
     #[must_use]
     pub fn modseq(&self) -> ModSeq {
-        self.seen.borrow().modseq
+        self.news.seen().modseq
+    }
+
+    /// Nobody is woken by changes from here on until the value is dropped: time
+    /// to note what was changed and to say so with [`Account::set_cause`]. What
+    /// is held longest is told with what is let go first.
+    #[must_use]
+    pub fn hold_news(&self) -> NewsHeld {
+        News::hold(&self.news)
     }
 
     /// Says of which event the last change is the consequence: what sessions
@@ -166,10 +173,8 @@ impl Account {
     fn settle(&self, effects: &Effects) {
         self.bodies.remove(&effects.bodies_gone);
         if effects.modseq.is_some() || effects.names {
-            self.seen.send_modify(|seen| {
-                seen.modseq = seen.modseq.max(effects.modseq.unwrap_or_default());
-                seen.names += u64::from(effects.names);
-            });
+            let modseq = effects.modseq.unwrap_or_default();
+            self.news.tell(Seen { modseq, names: u64::from(effects.names) });
         }
     }
 }

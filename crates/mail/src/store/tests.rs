@@ -322,6 +322,25 @@ fn a_watcher_hears_of_each_change_and_of_names() {
     assert_eq!(watch.names(), names + 1);
 }
 
+#[test]
+fn news_that_are_held_wait_for_the_first_who_lets_go() {
+    // What is told of a change names its cause, so the note comes before.
+    let world = World::new();
+    let account = world.account();
+    let mut watch = account.watch();
+    let (one, other) = (account.hold_news(), account.hold_news());
+    account.append(&name("INBOX"), vec![message("0")]).unwrap();
+    assert_eq!(futures_now(watch.changed()), None, "held");
+    drop(one);
+    assert!(futures_now(watch.changed()).is_some(), "nobody keeps them back for long");
+    account.append(&name("INBOX"), vec![message("1")]).unwrap();
+    assert_eq!(futures_now(watch.changed()), None, "the other still holds");
+    drop(other);
+    assert!(futures_now(watch.changed()).is_some());
+    account.append(&name("INBOX"), vec![message("2")]).unwrap();
+    assert!(futures_now(watch.changed()).is_some(), "nobody holds");
+}
+
 /// The value of a future that is ready already.
 fn futures_now<T>(work: impl Future<Output = T>) -> Option<T> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
