@@ -232,7 +232,8 @@ impl Dispatcher {
         };
         batch.host.clone_from(&exchange.host);
         batch.stage = Stage::Addresses;
-        let cause = batch.cause();
+        // The answer that named this server, or the failure of the one before.
+        let cause = if cause.is_some() { cause } else { batch.cause() };
         let look_up = Output::LookUpAddresses { batch: id, host: exchange.host, cause };
         self.outputs.push_back(look_up);
     }
