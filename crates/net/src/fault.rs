@@ -125,9 +125,9 @@ pub struct Matcher {
     pub to: Option<HostId>,
     /// The source's or destination's port.
     pub port: Option<u16>,
-    /// How it travels (messages only).
+    /// How it travels; connections over TCP.
     pub transport: Option<Transport>,
-    /// What must be in it (messages only).
+    /// What must be in it; a connection is asked for without any bytes.
     pub predicate: Option<Predicate>,
     /// Which share of those that match it applies to, between 0 and 1, drawn
     /// from the network's seed; none is all of them.
@@ -333,8 +333,9 @@ impl Faults {
         if !self.are_any() {
             return verdict;
         }
+        let view = MessageView { transport: Transport::Tcp, packet: asked };
         for active in &mut self.lock().connections {
-            if active.applies(|rule| rule.matcher.matches_way(asked), |rule| &rule.matcher) {
+            if active.applies(|rule| rule.matcher.matches_message(&view), |rule| &rule.matcher) {
                 verdict.apply(active.id, &active.rule);
             }
         }

@@ -13,7 +13,7 @@ use capa7_net::fault::{
 
 use super::{Lab, LabError, Outcome};
 use crate::scenario::{Fault, FilterText, Forge, LinkChange, Rewrite, Which};
-use crate::story::{EventView, decode_message, field_bytes};
+use crate::story::{EventType, EventView, decode_message, field_bytes};
 use crate::text::Bilingual;
 use crate::world::build::link;
 
@@ -28,7 +28,7 @@ impl Lab {
             Some(self.network().faults().add_message(MessageRule { text, matcher, action }))
         };
         let message = |of: &FilterText, skip, count, action, verb: &str| {
-            let predicate = Some(self.predicate(of));
+            let predicate = Some(self.predicate(of, on_its_way));
             add(of, Matcher { predicate, skip, count, ..Matcher::default() }, action, verb)
         };
         Ok(match fault {
@@ -50,7 +50,9 @@ impl Lab {
             }
             Fault::Refuse(which) => {
                 let text = format!("refused: {}", which.of.0.text());
-                let (matcher, action) = (self.matcher(which), ConnectionAction::Refuse);
+                let predicate = Some(self.predicate(&which.of, asked_for));
+                let matcher = Matcher { predicate, ..self.matcher(which) };
+                let action = ConnectionAction::Refuse;
                 let rule = ConnectionRule { text, matcher, action };
                 Some(self.network().faults().add_connection(rule))
             }
@@ -97,7 +99,7 @@ impl Lab {
     fn matcher(&self, which: &Which) -> Matcher {
         let Which { of, share, skip, count } = which;
         Matcher {
-            predicate: Some(self.predicate(of)),
+            predicate: Some(self.predicate(of, on_its_way)),
             share: *share,
             skip: *skip,
             count: *count,
@@ -105,19 +107,30 @@ impl Lab {
         }
     }
 
-    /// Whether a message on its way passes a filter.
-    fn predicate(&self, of: &FilterText) -> Predicate {
+    /// Whether a message or connection passes a filter, told as events are.
+    fn predicate(&self, of: &FilterText, tell: fn(&MessageView<'_>) -> EventView) -> Predicate {
         let (filter, hosts) = (of.0.clone(), self.hosts().clone());
-        Arc::new(move |message| filter.matches(&view(message), &hosts))
+        Arc::new(move |message| filter.matches(&tell(message), &hosts))
     }
 }
 
-fn view(message: &MessageView<'_>) -> EventView {
-    let transport = match message.transport {
+fn on_its_way(message: &MessageView<'_>) -> EventView {
+    decode_message(message.packet, word(message.transport))
+}
+
+/// A connection at the moment when it is asked for, as its event tells it.
+fn asked_for(connection: &MessageView<'_>) -> EventView {
+    let mut view = on_its_way(connection);
+    view.event_type = EventType::Connection;
+    view.kind = Some("asked".to_owned());
+    view
+}
+
+const fn word(transport: Transport) -> &'static str {
+    match transport {
         Transport::Udp => "udp",
         Transport::Tcp => "tcp",
-    };
-    decode_message(message.packet, transport)
+    }
 }
 
 /// Changes a field where the dissector finds it; a message without the field
@@ -130,15 +143,13 @@ fn rewriter(rewrite: &Rewrite) -> Rewriter {
     let field = rewrite.field.clone();
     Arc::new(move |message| {
         let mut bytes = message.packet.bytes.to_vec();
-        if let Some(range) = field_bytes(message.packet, &field)
-            && let Some(octets) = bytes.get_mut(range)
-        {
-            // From the right, so that a short number changes the low end.
-            let given = set.iter().flatten().rev();
-            octets.iter_mut().rev().zip(given).for_each(|(octet, new)| *octet = *new);
-            let bits = flip.iter().flatten().rev();
-            octets.iter_mut().rev().zip(bits).for_each(|(octet, bits)| *octet ^= bits);
-        }
+        let range = field_bytes(message.packet, word(message.transport), &field)?;
+        let octets = bytes.get_mut(range)?;
+        // From the right, so that a short number changes the low end.
+        let given = set.iter().flatten().rev();
+        octets.iter_mut().rev().zip(given).for_each(|(octet, new)| *octet = *new);
+        let bits = flip.iter().flatten().rev();
+        octets.iter_mut().rev().zip(bits).for_each(|(octet, bits)| *octet ^= bits);
         Some(bytes.into())
     })
 }

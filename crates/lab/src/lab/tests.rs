@@ -5,6 +5,7 @@ use capa7_net::VirtualNetwork;
 use super::*;
 use crate::scenario::Action;
 
+mod faults;
 mod letters;
 
 fn internet() -> World {

@@ -274,10 +274,12 @@ pub fn decode_message(packet: &Packet, transport: &'static str) -> EventView {
     view
 }
 
-/// The bytes of the first field with this name in a datagram.
+/// The bytes of the first field with this name in a datagram or a chunk of a
+/// stream, as far as the chunk alone can be read.
 #[must_use]
-pub fn field_bytes(packet: &Packet, name: &str) -> Option<Range<usize>> {
-    let messages = decode_alone(packet, "udp");
+pub fn field_bytes(packet: &Packet, transport: &'static str, name: &str) -> Option<Range<usize>> {
+    let mut messages = decode_alone(packet, transport);
+    lay_end_to_end(&mut messages);
     messages.iter().find_map(|message| find_field(&message.fields, name))
 }
 
