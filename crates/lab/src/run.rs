@@ -10,6 +10,7 @@
 //! In virtual time a run is a function of scenario, seed and changes: the same
 //! three give the same digest in every process.
 
+mod chain;
 mod check;
 mod cost;
 mod drive;

@@ -1,9 +1,9 @@
 //! Whether a claim holds, with what was expected and what was seen.
 
-use super::CheckResult;
 use super::drive::{Snapshot, State};
 use super::log::Log;
 use super::measure::{Figures, shown};
+use super::{CheckResult, chain};
 use crate::filter::Filter;
 use crate::lab::Outcome;
 use crate::scenario::file::{
@@ -29,6 +29,7 @@ pub(super) fn check(file: &CheckFile, log: &Log<'_>, figures: &Figures) -> Check
     let snapshot = log.snapshots.iter().find(|snapshot| snapshot.check == *file.id.get_ref());
     let verdict = match &file.that {
         Claim::Sequence(filters) => events.sequence(filters),
+        Claim::Chain(filters) => events.chain(filters),
         Claim::Exactly(filters) => events.exactly(filters),
         Claim::Count(counted) => events.count(counted),
         Claim::None(of) => events.none(of),
@@ -114,6 +115,29 @@ impl<'a> Scoped<'a> {
         }
     }
 
+    /// The last filter has an event, and a line of its causes passes the
+    /// filters before it. Of several lines the one that comes furthest is shown.
+    fn chain(&self, filters: &[FilterText]) -> Verdict {
+        let ends = filters.last().map_or_else(Vec::new, |last| self.passing(&last.0));
+        let lines = ends.into_iter().map(|end| chain::longest(end, filters, self.log));
+        let best = lines.reduce(|best, line| if line.len() > best.len() { line } else { best });
+        let best = best.unwrap_or_default();
+        let missing = filters.len() - best.len();
+        let holds = missing == 0 && !filters.is_empty();
+        let shown = self.lines(&best);
+        Verdict {
+            holds,
+            expected: join_with(filters, " ⇒ "),
+            seen: match filters.get(missing.saturating_sub(1)) {
+                Some(filter) if !holds => {
+                    format!("{}/{}: {} — {shown}", best.len(), filters.len(), filter.0.text())
+                }
+                _ => shown,
+            },
+            events: ids(&best),
+        }
+    }
+
     /// The messages are these and no others.
     fn exactly(&self, filters: &[FilterText]) -> Verdict {
         let is_message = |event: &&&EventView| event.event_type == EventType::Message;
@@ -181,11 +205,7 @@ impl Scoped<'_> {
     fn same(&self, same: &Same) -> Verdict {
         let found = self.passing(&same.of.0);
         let value = |event: &EventView| event.fields.first(&same.field).map(str::to_owned);
-        let first = self.log.events.first().map_or(0, |event| event.id);
-        let cause = |event: &EventView| {
-            let place = usize::try_from(event.cause.checked_sub(first)?).ok()?;
-            self.log.events.get(place)
-        };
+        let cause = |event: &EventView| self.log.event(event.cause);
         let agrees = |event: &EventView| {
             value(event).is_some() && cause(event).and_then(value) == value(event)
         };
@@ -430,7 +450,11 @@ fn measure(claim: &MeasureClaim, figures: &Figures) -> Verdict {
 }
 
 fn join(filters: &[FilterText]) -> String {
-    filters.iter().map(|filter| filter.0.text()).collect::<Vec<_>>().join(" → ")
+    join_with(filters, " → ")
+}
+
+fn join_with(filters: &[FilterText], arrow: &str) -> String {
+    filters.iter().map(|filter| filter.0.text()).collect::<Vec<_>>().join(arrow)
 }
 
 fn ids(events: &[&EventView]) -> Vec<u64> {

@@ -114,6 +114,9 @@ async fn make(lab: Lab, clock: Host, change: Change) {
 
 async fn steps(lab: &Lab, plan: &Plan<'_>, clock: &Host) -> Result<Driven, RunError> {
     let mut driven = Driven::default();
+    // What is waited for follows from the last step that did something, and may
+    // have happened while an event before it was waited for.
+    let mut acted = 0_u64;
     for (index, step) in plan.scenario.file.step.iter().enumerate() {
         if let Some(pause) = step.pause {
             clock.sleep(pause.0).await;
@@ -122,8 +125,7 @@ async fn steps(lab: &Lab, plan: &Plan<'_>, clock: &Host) -> Result<Driven, RunEr
             clock.sleep_until(Time::ZERO + at.0).await;
         }
         if let Some(wait) = &step.wait {
-            let since = driven.steps.last().map_or(Cause(0), |step| Cause(step.first_event - 1));
-            wait_until(lab, clock, wait, since).await;
+            wait_until(lab, clock, wait, Cause(acted.saturating_sub(1))).await;
         }
         if let Some(sabotage) = plan.sabotage {
             let here = sabotage.at.as_ref().map(|step| step.get_ref());
@@ -131,9 +133,12 @@ async fn steps(lab: &Lab, plan: &Plan<'_>, clock: &Host) -> Result<Driven, RunEr
                 spoil(lab, sabotage).await?;
             }
         }
-        let run = one_step(lab, step, plan.scenario.step_title(step.id.get_ref())).await?;
+        let run = one_step(lab, clock, step, plan.scenario.step_title(step.id.get_ref())).await?;
         for check in &plan.scenario.file.check {
             driven.snapshots.extend(snapshot(lab, check, &run.id).await);
+        }
+        if !step.act.is_empty() || !step.fault.is_empty() {
+            acted = run.first_event;
         }
         driven.steps.push(run);
     }
@@ -142,15 +147,27 @@ async fn steps(lab: &Lab, plan: &Plan<'_>, clock: &Host) -> Result<Driven, RunEr
     Ok(driven)
 }
 
-async fn one_step(lab: &Lab, step: &StepFile, title: Bilingual) -> Result<StepRun, LabError> {
+async fn one_step(
+    lab: &Lab,
+    clock: &Host,
+    step: &StepFile,
+    title: Bilingual,
+) -> Result<StepRun, LabError> {
     let at = lab.network().now();
     let first_event = lab.network().capture().next_id().0;
     for fault in &step.fault {
         lab.break_with(fault)?;
     }
     let results: Vec<ActionResult> = if step.together {
-        let all = join_all(step.act.iter().map(|action| lab.act(action))).await;
-        all.into_iter().collect::<Result<_, _>>()?
+        let apart = step.apart.map_or(Duration::ZERO, |apart| apart.0);
+        let begins = (0u32..).map(|number| apart.saturating_mul(number));
+        let all = step.act.iter().zip(begins).map(async |(action, after)| {
+            if !after.is_zero() {
+                clock.sleep(after).await;
+            }
+            lab.act(action).await
+        });
+        join_all(all).await.into_iter().collect::<Result<_, _>>()?
     } else {
         let mut results = Vec::with_capacity(step.act.len());
         for action in &step.act {

@@ -88,6 +88,12 @@ impl<'a> Log<'a> {
         self.events.iter().filter(within).collect()
     }
 
+    /// The event of this number.
+    pub(super) fn event(&self, id: u64) -> Option<&'a EventView> {
+        let first = self.events.first().map_or(0, |event| event.id);
+        self.events.get(usize::try_from(id.checked_sub(first)?).ok()?)
+    }
+
     fn root(&self, event: &EventView) -> u64 {
         match event.event_type {
             EventType::Fate => self.tree.root_of(event.of.unwrap_or(0)),

@@ -64,6 +64,8 @@ pub(crate) struct StepFile {
     /// Whether the actions begin all at once.
     #[serde(default)]
     pub(crate) together: bool,
+    /// Of actions that begin at once: each so much later than the one before.
+    pub(crate) apart: Option<Span>,
     pub(crate) predict: Option<PredictFile>,
 }
 
@@ -225,6 +227,9 @@ pub(crate) struct CheckFile {
 pub(crate) enum Claim {
     /// There is an event for each filter, in this order.
     Sequence(Vec<FilterText>),
+    /// There is an event for the last filter, and among what caused it one for
+    /// each before, in this order.
+    Chain(Vec<FilterText>),
     /// The messages are these and no others, in this order.
     Exactly(Vec<FilterText>),
     /// So many events pass.

@@ -33,6 +33,10 @@ pub(super) fn check(
     distinct(place, "sabotage", file.sabotage.iter().map(|sabotage| &sabotage.id))?;
     distinct(place, "statement", file.statement.iter().map(|statement| &statement.id))?;
     for step in &file.step {
+        if step.apart.is_some() && !step.together {
+            let problem = "`apart` is for actions that begin at once: write `together = true`";
+            return Err(place.error(&step.id.span(), problem));
+        }
         step.act.iter().try_for_each(|action| names.action(action))?;
         step.fault.iter().try_for_each(|fault| names.fault(fault))?;
         if let Some(predict) = &step.predict {
@@ -117,6 +121,7 @@ fn check_claims(names: &Names<'_>, file: &ScenarioFile) -> Result<(), SourceErro
                 claim.equals.iter().try_for_each(|id| names.measure(id))?;
             }
             Claim::Sequence(_)
+            | Claim::Chain(_)
             | Claim::Exactly(_)
             | Claim::Count(_)
             | Claim::None(_)

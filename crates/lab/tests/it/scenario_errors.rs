@@ -138,3 +138,14 @@ fn a_share_that_is_none_is_told_with_its_place() {
     let folder = Folder::new("good-share", &share, ENGLISH);
     assert!(Scenario::from_path(&folder.0).is_ok());
 }
+
+#[test]
+fn actions_that_are_apart_must_begin_together() {
+    let step = "id = \"ask\"\n";
+    let alone = GOOD.replacen(step, "id = \"ask\"\napart = \"1s\"\n", 1);
+    let error = Folder::new("apart", &alone, ENGLISH).error();
+    assert!(error.contains("scenario.toml:6:6") && error.contains("together = true"), "{error}");
+    let step_of_two = "id = \"ask\"\napart = \"1s\"\ntogether = true\n";
+    let both = GOOD.replacen(step, step_of_two, 1);
+    assert!(Scenario::from_path(&Folder::new("apart-both", &both, ENGLISH).0).is_ok());
+}
