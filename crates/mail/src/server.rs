@@ -25,6 +25,7 @@ use crate::config::{Limits, Service, TlsMode};
 use crate::imap::server::{ImapServer, ImapServerConfig};
 use crate::pop3::server::{Pop3Server, Pop3ServerConfig};
 use crate::queue::{Queue, QueueConfig};
+use crate::smtp::orders::Orders;
 use crate::smtp::server::{Destination, ServerTls, SmtpServer, SmtpServerConfig};
 use crate::spool::Sync;
 use crate::store::{Store, StoreOptions};
@@ -59,6 +60,8 @@ pub struct MailServerConfig {
     pub schedule: Schedule,
     /// Extensions of SMTP that are offered.
     pub offers: Offers,
+    /// Replies of SMTP that are to be given instead of the server's own.
+    pub orders: Option<Orders>,
 }
 
 /// One port: where, what, and how TLS begins.
@@ -113,6 +116,7 @@ impl MailServerConfig {
             limits: Limits::default(),
             schedule: Schedule::default(),
             offers: Offers::ALL,
+            orders: None,
         }
     }
 
@@ -198,6 +202,7 @@ impl MailServerConfig {
 
     fn smtp(&self, role: Role, mode: TlsMode) -> SmtpServerConfig {
         let mut config = SmtpServerConfig::new(self.session(role));
+        config.orders.clone_from(&self.orders);
         config.tls = self.server_tls(mode);
         config.connections_max = self.limits.connections;
         config.connections_per_client_max = self.limits.connections_per_address;

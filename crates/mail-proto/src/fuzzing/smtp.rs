@@ -82,6 +82,7 @@ fn run(bytes: &[u8], cut: usize) -> Run {
         message_octets_max: OCTETS_MAX as u64,
         recipients_max: 3,
         starttls: true,
+        asks_policy: true,
         ..SessionConfig::new("mx.example", Role::Mx)
     };
     let peer = Peer {
@@ -133,6 +134,7 @@ fn poll(session: &mut Session, run: &mut Run, message: &mut Option<Vec<u8>>) {
                     _ => RecipientVerdict::Local,
                 })
             }
+            Output::AskPolicy { .. } => Input::Policy(None),
             Output::CheckPassword { .. } => Input::Password(PasswordVerdict::Right),
             Output::NeedScram { .. } => Input::Scram(None),
             // What was slipped in behind STARTTLS depends on the cut, and is not

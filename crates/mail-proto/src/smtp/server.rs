@@ -30,7 +30,9 @@ mod taking;
 mod transaction;
 
 pub use config::{AuthPolicy, Offers, Peer, Role, SenderPolicy, SessionConfig};
-pub use input::{Acceptance, Input, Output, PasswordVerdict, RecipientVerdict, SenderVerdict};
+pub use input::{
+    Acceptance, Input, Output, PasswordVerdict, RecipientVerdict, SenderVerdict, Stage,
+};
 
 use login::LogIn;
 use taking::{Chunk, Data};
@@ -59,6 +61,8 @@ pub struct Session {
 enum State {
     /// A command is next; perhaps a message has begun.
     Commands(Option<Transaction>),
+    /// Waits for [`Input::Policy`] about the command.
+    Policy(Box<Command>, Option<Transaction>),
     /// Waits for [`Input::Sender`].
     Sender(Transaction),
     /// Waits for [`Input::Recipient`].
@@ -135,6 +139,9 @@ impl Session {
                 self.cause = cause;
                 self.inbox.push(bytes);
                 state
+            }
+            (Input::Policy(refusal), State::Policy(command, begun)) => {
+                self.on_policy(refusal, *command, begun)
             }
             (Input::Sender(verdict), State::Sender(begun)) => self.on_sender(verdict, begun),
             (Input::Recipient(verdict), State::Recipient(begun, asked)) => {
@@ -215,7 +222,31 @@ impl Session {
                 return self.refuse(&Refusal::ManyIdleCommands, State::Commands(begun));
             }
         }
+        if let Some(stage) = stage_of(&command).filter(|_| self.config.asks_policy) {
+            self.outbox.push_back(Output::AskPolicy { stage, cause: self.cause });
+            return Next::Wait(State::Policy(Box::new(command), begun));
+        }
         self.obey(command, begun)
+    }
+
+    fn on_policy(
+        &mut self,
+        refusal: Option<Reply>,
+        command: Command,
+        begun: Option<Transaction>,
+    ) -> State {
+        let Some(reply) = refusal else {
+            return match self.obey(command, begun) {
+                Next::Again(state) | Next::Wait(state) => state,
+            };
+        };
+        self.say(&reply);
+        // RFC 5321 §3.8: 421 is said when the server closes.
+        if reply.code.number() == CLOSING {
+            self.abandon(begun);
+            return self.close();
+        }
+        State::Commands(begun)
     }
 
     fn obey(&mut self, command: Command, begun: Option<Transaction>) -> Next {
@@ -273,7 +304,7 @@ impl Session {
 
     fn end(&mut self, refusal: &Refusal, state: State) -> State {
         match state {
-            State::Commands(begun) => self.abandon(begun),
+            State::Commands(begun) | State::Policy(_, begun) => self.abandon(begun),
             State::Data(_) => self.outbox.push_back(Output::AbandonMessage),
             State::Chunk(chunk) if chunk.has_begun() => {
                 self.outbox.push_back(Output::AbandonMessage);
@@ -309,6 +340,16 @@ impl Session {
     }
 }
 
+/// Which commands of a transaction a policy may refuse.
+const fn stage_of(command: &Command) -> Option<Stage> {
+    match command {
+        Command::Mail(..) => Some(Stage::Mail),
+        Command::Rcpt(..) => Some(Stage::Recipient),
+        Command::Data => Some(Stage::Data),
+        _ => None,
+    }
+}
+
 /// Whether a command brings no message nearer.
 const fn is_idle(command: &Command) -> bool {
     !matches!(
@@ -325,6 +366,9 @@ fn help() -> Reply {
     reply.lines.push("Others: EHLO HELO BDAT RSET NOOP VRFY STARTTLS AUTH QUIT".to_owned());
     reply
 }
+
+/// The server closes (RFC 5321 §4.2.2).
+const CLOSING: u16 = 421;
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use capa7_net::{Host, Task, TcpListener, TcpStream};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{mpsc, watch};
 
+use super::orders::Orders;
 use super::session;
 use crate::queue::Queue;
 use crate::users::Users;
@@ -28,6 +29,9 @@ pub struct SmtpServerConfig {
     pub connections_max: usize,
     /// Connections open at once from one address.
     pub connections_per_client_max: usize,
+    /// Replies that are to be given instead of the server's own; without it
+    /// nobody is asked.
+    pub orders: Option<Orders>,
 }
 
 /// Whether and how a listener offers TLS.
@@ -75,6 +79,7 @@ pub(super) struct Shared {
     pub(super) tls: ServerTls,
     pub(super) users: Users,
     pub(super) destination: Destination,
+    pub(super) orders: Option<Orders>,
 }
 
 impl SmtpServer {
@@ -89,10 +94,11 @@ impl SmtpServer {
     ) -> Self {
         let address = listener.local_addr();
         let (stopping, stopped) = watch::channel(false);
-        let SmtpServerConfig { mut session, tls, .. } = config;
+        let SmtpServerConfig { mut session, tls, orders, .. } = config;
+        session.asks_policy = orders.is_some();
         session.starttls = matches!(tls, ServerTls::Offered(_));
         let session = Arc::new(session);
-        let shared = Arc::new(Shared { session, tls, users, destination });
+        let shared = Arc::new(Shared { session, tls, users, destination, orders });
         let connections = Connections {
             open: Vec::new(),
             total_max: config.connections_max,
@@ -125,6 +131,7 @@ impl SmtpServerConfig {
             tls: ServerTls::Never,
             connections_max: 1_000,
             connections_per_client_max: 50,
+            orders: None,
         }
     }
 }

@@ -12,6 +12,7 @@ use capa7_mail_proto::envelope::Envelope;
 use capa7_mail_proto::smtp::reply::Reply;
 use capa7_mail_proto::smtp::server::{
     Acceptance, Input, Output, PasswordVerdict, Peer, RecipientVerdict, SenderVerdict, Session,
+    Stage,
 };
 use capa7_net::{Cause, Host, Note, Room, Stream, TcpStream, Time};
 use rand::RngCore as _;
@@ -138,6 +139,10 @@ impl Connection {
                 let verdict = self.recipient(&address);
                 self.tell(Input::Recipient(verdict));
             }
+            Output::AskPolicy { stage, cause } => {
+                let reply = self.ordered(stage, cause);
+                self.tell(Input::Policy(reply));
+            }
             Output::CheckSender { user, from } => {
                 let verdict = self.sender(&user, &from);
                 self.tell(Input::Sender(verdict));
@@ -165,7 +170,13 @@ impl Connection {
             }
             Output::Data(bytes) => self.keep(&bytes).await,
             Output::EndMessage { envelope, cause } => {
-                let acceptance = self.accept(envelope, cause).await;
+                let acceptance = match self.ordered(Stage::Message, cause) {
+                    Some(reply) => {
+                        self.message = None;
+                        Acceptance::Refused(reply)
+                    }
+                    None => self.accept(envelope, cause).await,
+                };
                 self.tell(Input::Message(acceptance));
             }
             Output::AbandonMessage => self.message = None,
@@ -174,6 +185,23 @@ impl Connection {
             Output::Close => {}
         }
         Ok(())
+    }
+
+    /// What the server was ordered to say, with a note of it.
+    fn ordered(&self, stage: Stage, cause: Cause) -> Option<Reply> {
+        let Shared { orders, session, .. } = &*self.shared;
+        let reply = orders.as_ref()?.reply(session.role, stage, self.host.now())?;
+        let to = match stage {
+            Stage::Mail => "MAIL",
+            Stage::Recipient => "RCPT",
+            Stage::Data => "DATA",
+            Stage::Message => "the message",
+        };
+        let code = reply.code.number();
+        let note = Note::new(Room::Mail, "fault", format!("{to} is answered {code} by order"));
+        let note = note.with("to", to).with("reply", reply.to_string());
+        self.host.note(note.because(cause));
+        Some(reply)
     }
 
     fn recipient(&self, address: &Address) -> RecipientVerdict {

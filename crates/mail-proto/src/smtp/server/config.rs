@@ -65,6 +65,9 @@ pub struct SessionConfig {
     pub senders: SenderPolicy,
     /// Extensions that are offered.
     pub offers: Offers,
+    /// Whether [`super::Output::AskPolicy`] comes before a transaction's
+    /// commands are obeyed.
+    pub asks_policy: bool,
     /// Bytes of a message (RFC 1870).
     pub message_octets_max: u64,
     /// Recipients of a message; RFC 5321 §4.5.3.1.8 asks for 100 at least.
@@ -132,6 +135,7 @@ impl SessionConfig {
             },
             senders: SenderPolicy::Any,
             offers: Offers::ALL,
+            asks_policy: false,
             message_octets_max: 50 << 20,
             recipients_max: 1_000,
             errors_max: 20,

@@ -21,6 +21,9 @@ pub enum Input<'i> {
     Recipient(RecipientVerdict),
     /// The answer to [`Output::CheckSender`].
     Sender(SenderVerdict),
+    /// The answer to [`Output::AskPolicy`]: a reply to be given instead of
+    /// obeying, 4xx or 5xx; 421 also closes (RFC 5321 §3.8).
+    Policy(Option<Reply>),
     /// The answer to [`Output::CheckPassword`].
     Password(PasswordVerdict),
     /// The answer to [`Output::NeedScram`]; for a user who does not exist better
@@ -45,6 +48,16 @@ pub enum Output {
     CheckRecipient {
         /// The recipient.
         address: Address,
+        /// The command's event.
+        cause: Cause,
+    },
+    /// Is this command to be refused, whatever it says? Answer with
+    /// [`Input::Policy`]. Only asked when
+    /// [`super::SessionConfig::asks_policy`] is set, and never about
+    /// [`Stage::Message`].
+    AskPolicy {
+        /// Which command.
+        stage: Stage,
         /// The command's event.
         cause: Cause,
     },
@@ -97,6 +110,19 @@ pub enum Output {
     StartTls,
     /// Close the connection, after what was written before.
     Close,
+}
+
+/// A point of a transaction where a server may say no for reasons of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// MAIL.
+    Mail,
+    /// RCPT.
+    Recipient,
+    /// DATA.
+    Data,
+    /// The end of the data, by CRLF.CRLF or the last chunk.
+    Message,
 }
 
 /// Who a recipient is.

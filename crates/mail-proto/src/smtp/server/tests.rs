@@ -15,6 +15,9 @@ pub(super) struct Driver {
     taken: Vec<(Envelope, String)>,
     is_closed: bool,
     tls_asked: u32,
+    /// What the policy says next.
+    policy: VecDeque<Option<Reply>>,
+    asked: Vec<Stage>,
 }
 
 impl Driver {
@@ -32,6 +35,8 @@ impl Driver {
             taken: Vec::new(),
             is_closed: false,
             tls_asked: 0,
+            policy: VecDeque::new(),
+            asked: Vec::new(),
         };
         driver.run();
         driver
@@ -76,6 +81,10 @@ impl Driver {
                 return;
             }
             Output::CheckRecipient { address, .. } => Input::Recipient(whose(&address)),
+            Output::AskPolicy { stage, .. } => {
+                self.asked.push(stage);
+                Input::Policy(self.policy.pop_front().flatten())
+            }
             Output::CheckSender { user, from } => {
                 let own = from.0.is_none_or(|from| from.local() == user);
                 Input::Sender(if own { SenderVerdict::Own } else { SenderVerdict::Foreign })
@@ -332,4 +341,38 @@ fn a_stopping_server_finishes_what_was_begun() {
     idle.said.clear();
     idle.handle(Input::Stopping);
     assert!(idle.is_closed && idle.said.starts_with("421 4.3.2 "));
+}
+
+/// RFC 5321 §4.2.1: a policy may say "not now" or "no" at each point of a
+/// transaction, and the session goes on where it was, also in a group of
+/// commands (RFC 2920 §3.1).
+#[test]
+fn a_policy_refuses_a_command_and_the_transaction_stays_as_it_was() {
+    let no = |code| Some(Reply::new(code, Some((7, 1)), "not today"));
+    let config = SessionConfig { asks_policy: true, ..SessionConfig::new("mx.example", Role::Mx) };
+    let mut driver = Driver::new(config);
+    driver.policy = [no(451), None, no(550), None, no(451)].into();
+    driver.say("EHLO a.example\r\n");
+    driver.expect("MAIL FROM:<andrea@a.example>\r\n", "451 4.7.1 not today");
+    let said = driver.say(
+        "MAIL FROM:<andrea@a.example>\r\nRCPT TO:<carlos@x.example>\r\n\
+         RCPT TO:<carlos@x.example>\r\nDATA\r\n",
+    );
+    let codes: Vec<&str> = said.lines().map(|line| &line[..3]).collect();
+    assert_eq!(codes, ["250", "550", "250", "451"]);
+    driver.expect("DATA\r\n", "354 ");
+    driver.expect("Subject: x\r\n\r\nx\r\n.\r\n", "250 ");
+    assert_eq!(driver.taken.len(), 1);
+    let (mail, to, data) = (Stage::Mail, Stage::Recipient, Stage::Data);
+    assert_eq!(driver.asked, [mail, mail, to, to, data, data]);
+}
+
+/// RFC 5321 §3.8: 421 is the last word.
+#[test]
+fn a_policy_that_says_421_closes() {
+    let config = SessionConfig { asks_policy: true, ..SessionConfig::new("mx.example", Role::Mx) };
+    let mut driver = Driver::new(config);
+    driver.policy = [None, Some(Reply::new(421, Some((3, 2)), "closing"))].into();
+    driver.say("EHLO a.example\r\nMAIL FROM:<andrea@a.example>\r\n");
+    driver.expect_end(b"RCPT TO:<carlos@x.example>\r\nQUIT\r\n", "421 4.3.2 closing");
 }
