@@ -21,6 +21,13 @@ const HOST_FAULTS = {
   overload: (host) => link(host, { rate: "2kB/s", queue: "4KiB" }),
 };
 
+/** What a mail server answers to each recipient, whoever it is.
+ * @type {Record<string, (host: string) => Record<string, any>>} */
+const MAIL_FAULTS = {
+  not_now: (host) => ({ reply: { host, to: "RCPT", code: 451 } }),
+  never: (host) => ({ reply: { host, to: "RCPT", code: 550 } }),
+};
+
 /** What a click does to all messages between two hosts.
  * @type {Record<string, (of: string) => Record<string, any>>} */
 const PAIR_FAULTS = {
@@ -52,9 +59,11 @@ function apply(fault) {
   breakIt(fault).catch(store.complain);
 }
 
-/** @param {string} host */
-export function faultButtons(host) {
-  return h("div", { class: "fault-buttons" }, Object.entries(HOST_FAULTS).map(([kind, make]) =>
+/** @param {string} host @param {string[]} services */
+export function faultButtons(host, services) {
+  const servesMail = services.some((service) => service.startsWith("mail "));
+  const kinds = { ...HOST_FAULTS, ...(servesMail ? MAIL_FAULTS : {}) };
+  return h("div", { class: "fault-buttons" }, Object.entries(kinds).map(([kind, make]) =>
     h("button", {
       type: "button", class: "fault", title: t(`fault_${kind}_hint`), "data-fault": kind,
       onclick: () => apply({ fault: make(host), shown: { kind, host } }),

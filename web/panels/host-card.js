@@ -33,6 +33,6 @@ export function hostCard() {
         onclick: () => setFilter(`host:"${host.name}"`).catch(store.complain),
       }, t("only_this_host")),
       h("h4", {}, t("break_host")),
-      faultButtons(host.name));
+      faultButtons(host.name, host.services));
   });
 }

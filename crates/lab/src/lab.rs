@@ -40,6 +40,7 @@ use crate::story::HostTable;
 use crate::text::Bilingual;
 use crate::world::{World, WorldHost};
 
+pub use breakage::Breakage;
 use mail::MailServers;
 pub use outcome::{ActionResult, LoadResult, MessageShown, Outcome, RecordShown};
 pub use program::{ProgramCall, ProgramEnd, ProgramFuture, Programs};

@@ -31,8 +31,8 @@ pub use deeds::{
 };
 pub use file::FilterText;
 pub use letters::{
-    Attachment, Browse, BrowserMessage, QueueCommand, QueueDeed, Read, ReadProtocol, Then, Typed,
-    Write,
+    Attachment, Browse, BrowserMessage, QueueCommand, QueueDeed, Read, ReadProtocol, ReplyFault,
+    SmtpCommand, Then, Typed, Write,
 };
 pub use narration::StepText;
 

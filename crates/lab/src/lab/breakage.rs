@@ -6,6 +6,7 @@ use std::time::Duration;
 use capa7_dissect::Cause;
 use capa7_dns_proto::message::{Message, Rdata, Record};
 use capa7_dns_proto::{Rcode, RecordType};
+use capa7_mail::smtp::orders::OrderId;
 use capa7_net::fault::{
     ConnectionAction, ConnectionRule, Forger, Forgery, Matcher, MessageAction, MessageRule,
     MessageView, Predicate, Rewrite as Rewriter, RuleId, Transport,
@@ -17,15 +18,30 @@ use crate::story::{EventType, EventView, decode_message, field_bytes};
 use crate::text::Bilingual;
 use crate::world::build::link;
 
+/// A fault that can be taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Breakage {
+    /// A rule of the network.
+    Rule(RuleId),
+    /// An order to a mail server.
+    Reply {
+        /// The server's host.
+        host: String,
+        /// Which order.
+        order: OrderId,
+    },
+}
+
 impl Lab {
-    /// Breaks something; the number of the rule where there is one to remove.
+    /// Breaks something; what [`Lab::mend`] takes back, where it can.
     ///
     /// # Errors
     /// When a host is not of this world or a link's number is not possible.
-    pub fn break_with(&self, fault: &Fault) -> Result<Option<RuleId>, LabError> {
+    pub fn break_with(&self, fault: &Fault) -> Result<Option<Breakage>, LabError> {
         let add = |of: &FilterText, matcher: Matcher, action, verb: &str| {
             let text = format!("{verb}: {}", of.0.text());
-            Some(self.network().faults().add_message(MessageRule { text, matcher, action }))
+            let rule = MessageRule { text, matcher, action };
+            Some(Breakage::Rule(self.network().faults().add_message(rule)))
         };
         let message = |of: &FilterText, skip, count, action, verb: &str| {
             let predicate = Some(self.predicate(of, on_its_way));
@@ -54,7 +70,7 @@ impl Lab {
                 let matcher = Matcher { predicate, ..self.matcher(which) };
                 let action = ConnectionAction::Refuse;
                 let rule = ConnectionRule { text, matcher, action };
-                Some(self.network().faults().add_connection(rule))
+                Some(Breakage::Rule(self.network().faults().add_connection(rule)))
             }
             Fault::Reset(reset) => {
                 let (described, host) = self.host(reset.to.get_ref())?;
@@ -62,7 +78,11 @@ impl Lab {
                 let matcher = Matcher { to: Some(host.id()), ..Matcher::default() };
                 let action = ConnectionAction::ResetAfter(reset.after.0);
                 let rule = ConnectionRule { text, matcher, action };
-                Some(self.network().faults().add_connection(rule))
+                Some(Breakage::Rule(self.network().faults().add_connection(rule)))
+            }
+            Fault::Reply(reply) => {
+                let (host, order) = self.order_reply(reply)?;
+                Some(Breakage::Reply { host, order })
             }
             Fault::Down(word) => {
                 let (_, host) = self.host(word.get_ref())?;
@@ -75,9 +95,40 @@ impl Lab {
             }
             Fault::Clear(_) => {
                 self.network().faults().clear();
+                self.shared.mail.clear_orders();
                 None
             }
         })
+    }
+
+    /// Takes a fault back.
+    pub fn mend(&self, broken: &Breakage) {
+        match broken {
+            Breakage::Rule(rule) => drop(self.network().faults().remove(*rule)),
+            Breakage::Reply { host, order } => {
+                if let Ok(orders) = self.orders(host) {
+                    orders.take_back(*order);
+                }
+            }
+        }
+    }
+
+    /// Whether a fault goes on; one that hits only so many is over after the
+    /// last, which a rule of the network does not know itself.
+    #[must_use]
+    pub fn is_broken(&self, broken: &Breakage, count: Option<u64>) -> bool {
+        match broken {
+            Breakage::Rule(rule) => {
+                let rules = self.network().faults().list();
+                rules
+                    .iter()
+                    .any(|one| one.id == *rule && count.is_none_or(|count| one.applied < count))
+            }
+            Breakage::Reply { host, order } => {
+                let now = self.network().now();
+                self.orders(host).is_ok_and(|orders| orders.is_in_force(*order, now))
+            }
+        }
     }
 
     /// Changes a host's access link.

@@ -8,18 +8,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use capa7_dissect::{Cause, Room};
 use capa7_mail::queue::Selection;
 use capa7_mail::server::{MailServer, MailServerConfig, Port};
+use capa7_mail::smtp::orders::{Order, OrderId, Orders};
 use capa7_mail::spool::Sync;
 use capa7_mail::store::{Account, StoreError};
 use capa7_mail::users::{AccountName, Users};
 use capa7_mail_proto::mailbox::MailboxName;
 use capa7_mail_proto::message::{decode, fields};
-use capa7_mail_proto::smtp::server::{AuthPolicy, Offers};
+use capa7_mail_proto::smtp::reply::Reply;
+use capa7_mail_proto::smtp::server::{AuthPolicy, Offers, Role, Stage};
 use capa7_net::Host;
 use capa7_net::tls::Authority;
 
 use super::outcome::MessageShown;
 use super::{DNS_PORT, Lab, LabError, Outcome};
-use crate::scenario::{QueueCommand, QueueDeed};
+use crate::scenario::{QueueCommand, QueueDeed, ReplyFault, SmtpCommand};
 use crate::text::Bilingual;
 use crate::world::{MailExtension, MailService, World, WorldHost};
 
@@ -28,6 +30,8 @@ use crate::world::{MailExtension, MailService, World, WorldHost};
 #[derive(Debug, Default)]
 pub(super) struct MailServers {
     servers: BTreeMap<String, MailServer>,
+    /// What each was ordered to say.
+    orders: BTreeMap<String, Orders>,
     /// Dropped after the servers, which write in it.
     _folder: Option<Folder>,
 }
@@ -53,15 +57,17 @@ impl MailServers {
         let folder = Folder::new().map_err(|error| {
             LabError::Bad(format!("no folder for the lab's mail: {error}; set TMPDIR to one"))
         })?;
-        let mut servers = BTreeMap::new();
+        let (mut servers, mut orders) = (BTreeMap::new(), BTreeMap::new());
         for (described, service, host) in with_mail {
             let failed = |problem: String| LabError::Service {
                 host: described.name.clone(),
                 service: "the mail server",
                 problem,
             };
-            let config = config(world, described, service, authority, folder.path())
+            let mut config = config(world, described, service, authority, folder.path())
                 .map_err(|error| failed(error.to_string()))?;
+            let own_orders = Orders::default();
+            config.orders = Some(own_orders.clone());
             let ports: Vec<Port> = host
                 .addresses()
                 .iter()
@@ -70,8 +76,14 @@ impl MailServers {
             let server = MailServer::start(host, config, &ports).await;
             let server = server.map_err(|error| failed(error.to_string()))?;
             servers.insert(described.name.clone(), server);
+            orders.insert(described.name.clone(), own_orders);
         }
-        Ok(Self { servers, _folder: Some(folder) })
+        Ok(Self { servers, orders, _folder: Some(folder) })
+    }
+
+    /// All servers say again what they think themselves.
+    pub(super) fn clear_orders(&self) {
+        self.orders.values().for_each(Orders::clear);
     }
 }
 
@@ -140,6 +152,35 @@ impl Lab {
         Ok((event, outcome))
     }
 
+    /// Has a mail server give a certain reply.
+    pub(super) fn order_reply(&self, fault: &ReplyFault) -> Result<(String, OrderId), LabError> {
+        let (described, host) = self.host(fault.host.get_ref())?;
+        let order = Order {
+            role: match fault.port.get_ref() {
+                25 => Role::Mx,
+                _ => Role::Submission,
+            },
+            stage: match fault.to {
+                SmtpCommand::Mail => Stage::Mail,
+                SmtpCommand::Rcpt => Stage::Recipient,
+                SmtpCommand::Data => Stage::Data,
+                SmtpCommand::End => Stage::Message,
+            },
+            reply: refusal(*fault.code.get_ref(), fault.text.as_deref()),
+            skip: fault.skip,
+            count: fault.count,
+            until: fault.lasting.map(|lasting| host.now() + lasting.0),
+        };
+        let id = self.orders(&described.name)?.give(order);
+        Ok((described.name.clone(), id))
+    }
+
+    /// What a mail server was ordered to say.
+    pub(super) fn orders(&self, host: &str) -> Result<&Orders, LabError> {
+        let orders = self.shared.mail.orders.get(host);
+        orders.ok_or_else(|| LabError::Bad(format!("`{host}` serves no mail")))
+    }
+
     fn mail_server(&self, host: &str) -> Result<&MailServer, LabError> {
         let server = self.shared.mail.servers.get(host);
         server.ok_or_else(|| LabError::Bad(format!("`{host}` serves no mail")))
@@ -169,6 +210,13 @@ impl Lab {
         let read = host.blocking(move || shown(&*store.account(&account)?, &folder)).await;
         read.unwrap_or_default()
     }
+}
+
+/// A reply of somebody else's choosing; X.0.0 says no more than the code does
+/// (RFC 3463 §3.1).
+fn refusal(code: u16, text: Option<&str>) -> Reply {
+    let usual = if code < 500 { "not now; try again later" } else { "no, and not later either" };
+    Reply::new(code, Some((0, 0)), text.unwrap_or(usual))
 }
 
 /// Subject and flags of each message.

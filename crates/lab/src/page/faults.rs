@@ -6,13 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use axum::Json;
 use axum::extract::{Path, State};
 use capa7_net::capture::HostId;
-use capa7_net::fault::RuleId;
 use capa7_net::link::LinkConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refused, in_words_of_scenarios};
 use super::{Live, Page};
+use crate::lab::Breakage;
 use crate::scenario::Fault;
 
 /// The faults that were made from the page and are in force.
@@ -37,7 +37,7 @@ struct Active {
 /// What undoes a fault.
 #[derive(Debug)]
 enum Mend {
-    Rule(RuleId),
+    Broken(Breakage),
     Revive(HostId),
     Link { host: HostId, up: Box<LinkConfig>, down: Box<LinkConfig> },
     Nothing,
@@ -68,12 +68,9 @@ impl Board {
 pub(super) async fn list(State(page): State<Page>) -> Answer<Value> {
     let live = page.live()?;
     let mut faults = live.faults.lock();
-    let rules = live.lab.network().faults().list();
     // A rule that applied as often as it should is no longer there.
-    faults.active.retain(|_, fault| match fault.mend {
-        Mend::Rule(id) => rules
-            .iter()
-            .any(|rule| rule.id == id && fault.count.is_none_or(|count| rule.applied < count)),
+    faults.active.retain(|_, fault| match &fault.mend {
+        Mend::Broken(broken) => live.lab.is_broken(broken, fault.count),
         _ => true,
     });
     let list: Vec<FaultView> = faults
@@ -95,8 +92,8 @@ pub(super) async fn add(
         return Err(Refused::bad("too many faults at once: mend some first"));
     }
     let before = before(live, &fault);
-    let rule = live.lab.break_with(&fault).map_err(Refused::bad)?;
-    let mend = rule.map_or(before, Mend::Rule);
+    let broken = live.lab.break_with(&fault).map_err(Refused::bad)?;
+    let mend = broken.map_or(before, Mend::Broken);
     faults.last += 1;
     let id = faults.last;
     faults.active.insert(id, Active { told: request.shown, count: count(&request.fault), mend });
@@ -111,9 +108,7 @@ pub(super) async fn remove(State(page): State<Page>, Path(id): Path<u64>) -> Ans
     };
     let network = live.lab.network();
     match mend {
-        Mend::Rule(rule) => {
-            network.faults().remove(rule);
-        }
+        Mend::Broken(broken) => live.lab.mend(&broken),
         Mend::Revive(host) => network.set_host_down(host, false),
         Mend::Link { host, up, down } => {
             network.set_access(host, *up, *down).map_err(Refused::bad)?;

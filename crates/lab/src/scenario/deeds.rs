@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::file::{FilterText, record_type, type_a, uppercase_port, yes};
-use super::letters::{Browse, QueueDeed, Read, Typed, Write};
+use super::letters::{Browse, QueueDeed, Read, ReplyFault, Typed, Write};
 use crate::units::{Size, Span};
 use crate::world::file::LinkFile;
 
@@ -273,6 +273,8 @@ pub enum Fault {
     Refuse(Which),
     /// Connections are reset after so many bytes.
     Reset(Reset),
+    /// A mail server gives a reply of somebody else's choosing.
+    Reply(ReplyFault),
     /// A host is switched off.
     Down(Spanned<String>),
     /// A host's access link changes.

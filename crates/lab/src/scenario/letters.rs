@@ -167,7 +167,53 @@ pub enum QueueCommand {
     Delete,
 }
 
+/// A mail server says no to a command, whatever it would say itself: 4xx for
+/// "not now", 5xx for "never" (RFC 5321 §4.2.1).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplyFault {
+    /// The mail server.
+    pub host: Spanned<String>,
+    /// To what.
+    pub to: SmtpCommand,
+    /// The code: 400 to 599; after 421 the server closes.
+    pub code: Spanned<u16>,
+    /// The words beside it.
+    pub text: Option<String>,
+    /// At which of its ports: 25, or 587 and 465, which are one.
+    #[serde(default = "smtp_port_written")]
+    pub port: Spanned<u16>,
+    /// So many are answered as usual first.
+    #[serde(default)]
+    pub skip: u64,
+    /// To so many after those; without end when not given.
+    pub count: Option<u64>,
+    /// For so long; without end when not given.
+    pub lasting: Option<Span>,
+}
+
+/// A point at which a mail server may say no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum SmtpCommand {
+    /// MAIL.
+    #[serde(rename = "MAIL")]
+    Mail,
+    /// RCPT.
+    #[serde(rename = "RCPT")]
+    Rcpt,
+    /// DATA.
+    #[serde(rename = "DATA")]
+    Data,
+    /// The end of the message.
+    #[serde(rename = ".")]
+    End,
+}
+
 /// Between mail servers (course M4).
 const fn smtp_port() -> u16 {
     25
+}
+
+fn smtp_port_written() -> Spanned<u16> {
+    Spanned::new(0..0, smtp_port())
 }

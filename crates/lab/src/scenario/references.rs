@@ -431,6 +431,19 @@ impl Names<'_> {
             Fault::Down(host) => self.host(host),
             Fault::Link(change) => self.host(&change.host),
             Fault::Reset(reset) => self.host(&reset.to),
+            Fault::Reply(reply) => {
+                self.mail_server(&reply.host)?;
+                let (code, port) = (reply.code.get_ref(), reply.port.get_ref());
+                if !(400..600).contains(code) {
+                    let problem = "a refusal is a code from 400 to 599: 451, 550";
+                    return Err(self.place.error(&reply.code.span(), problem));
+                }
+                if !MAIL_PORTS.contains(port) {
+                    let problem = "mail comes in at the ports 25, 587 and 465";
+                    return Err(self.place.error(&reply.port.span(), problem));
+                }
+                Ok(())
+            }
             Fault::Rewrite(rewrite) => {
                 self.hex(rewrite.set.as_ref())?;
                 self.hex(rewrite.flip.as_ref())
@@ -444,6 +457,9 @@ impl Names<'_> {
         }
     }
 }
+
+/// Where a mail server takes mail (RFC 5321 §4.5.4.2, RFC 6409 §3.1).
+const MAIL_PORTS: [u16; 3] = [25, 465, 587];
 
 /// The identifiers, each of which may occur once.
 fn distinct<'a>(

@@ -65,3 +65,38 @@ fn a_rewritten_field_of_a_stream_arrives_changed_and_other_pieces_are_not_noted(
     let faults = events.iter().filter(|event| event.kind.as_deref() == Some("fault"));
     assert_eq!(faults.count(), 1);
 }
+
+/// RFC 5321 §4.2.1: a server that was told what to say says it in its own
+/// session, so often and to that command only, and goes on.
+#[test]
+fn a_mail_server_gives_the_reply_of_a_fault() {
+    let dialogue = |fault: &str| {
+        let (outcomes, events) = outcomes(&format!(
+            r#"
+            fault = [{fault}]
+            act = [{{ type = {{ from = "diego", to = "mail.umass.edu", lines = [
+                "HELO diego.andina.net.co", "MAIL FROM:<diego@correo.com.co>",
+                "RCPT TO:<andrea@umass.edu>", "RCPT TO:<andrea@umass.edu>", "DATA",
+                "Subject: x", "", "x", ".", "QUIT"] }} }}]"#
+        ));
+        let Outcome::Lines { lines } = &outcomes[0] else { panic!("{outcomes:?}") };
+        let codes: Vec<String> = lines.iter().map(|line| line[..3].to_owned()).collect();
+        let noted = events.iter().filter(|event| event.kind.as_deref() == Some("fault")).count();
+        (codes.join(" "), noted)
+    };
+    let reply =
+        |rest: &str| dialogue(&format!("{{ reply = {{ host = \"mail.umass.edu\", {rest} }} }}"));
+    let once = reply(r#"to = "RCPT", code = 451, count = 1"#);
+    assert_eq!(once, ("220 250 250 451 250 354 250 221".to_owned(), 1));
+    let second = reply(r#"to = "RCPT", code = 550, skip = 1"#);
+    assert_eq!(second, ("220 250 250 250 550 354 250 221".to_owned(), 1));
+    let end = reply(r#"to = ".", code = 452"#);
+    assert_eq!(end, ("220 250 250 250 250 354 452 221".to_owned(), 1));
+    let other_port = reply(r#"to = "MAIL", code = 451, port = 587"#);
+    assert_eq!(other_port, ("220 250 250 250 250 354 250 221".to_owned(), 0));
+    let over = dialogue(
+        r#"{ reply = { host = "mail.umass.edu", to = "MAIL", code = 451, lasting = "1ms" } },
+            { reply = { host = "mail.umass.edu", to = "RCPT", code = 451 } }, { clear = true }"#,
+    );
+    assert_eq!(over, ("220 250 250 250 250 354 250 221".to_owned(), 0));
+}
