@@ -1,4 +1,5 @@
-//! Messages as user agents write them: 7-bit clean, whatever is in them.
+//! Messages as user agents write them: 7-bit clean, whatever is in them, unless
+//! the writer wants texts as they are.
 //!
 //! ```text
 //!   text                                   text/plain
@@ -8,6 +9,7 @@
 //! ```
 
 use crate::address::Address;
+use crate::envelope::BodyKind;
 use crate::message::date::MessageDate;
 use crate::message::downgrade::downgrade_to_7bit;
 use crate::message::encode::{TransferEncoding, field, with_crlf, words};
@@ -40,6 +42,9 @@ pub struct Draft {
     pub html: Option<String>,
     /// What comes with it.
     pub attachments: Vec<Attachment>,
+    /// Whether texts beyond ASCII are left as they are (RFC 6152); files are
+    /// encoded always. [`BodyKind::Binary`] is as [`BodyKind::SevenBit`].
+    pub body: BodyKind,
     /// Random letters and digits, from which delimiters are made.
     pub boundary: String,
 }
@@ -111,12 +116,14 @@ impl Draft {
             text: String::new(),
             html: None,
             attachments: Vec::new(),
+            body: BodyKind::SevenBit,
             boundary,
         }
     }
 
-    /// The message in lines with CR LF. Only addresses beyond ASCII keep it from
-    /// being ASCII; they need SMTPUTF8 (RFC 6532).
+    /// The message in lines with CR LF. Addresses beyond ASCII keep it from
+    /// being ASCII, and need SMTPUTF8 (RFC 6532); so do texts where `body`
+    /// leaves them, and need 8BITMIME.
     #[must_use]
     pub fn write(&self) -> Vec<u8> {
         let mut out = self.header().into_bytes();
@@ -124,9 +131,9 @@ impl Draft {
             .attachments
             .iter()
             .partition(|file| file.content_id.is_some() && self.html.is_some());
-        let mut node = text_node("plain", &self.text);
+        let mut node = text_node("plain", &self.text, self.body);
         if let Some(html) = &self.html {
-            let mut html = text_node("html", html);
+            let mut html = text_node("html", html, self.body);
             if !inline.is_empty() {
                 let files = inline.into_iter().map(attachment_node);
                 html = Node::Several("related", std::iter::once(html).chain(files).collect());
@@ -172,6 +179,14 @@ pub(super) enum Node<'a> {
 }
 
 impl Node<'_> {
+    /// Whether there are bytes beyond ASCII in it.
+    fn is_wide(&self) -> bool {
+        match self {
+            Self::Single { body, .. } => !body.is_ascii(),
+            Self::Several(_, parts) => parts.iter().any(Self::is_wide),
+        }
+    }
+
     /// Writes fields, an empty line and the body.
     pub(super) fn write(&self, out: &mut Vec<u8>, stem: &str, boundary_count: &mut u32) {
         match self {
@@ -186,6 +201,12 @@ impl Node<'_> {
                 let boundary = format!("=_{stem}.{boundary_count}");
                 let value = format!("multipart/{subtype}; boundary=\"{boundary}\"");
                 out.extend_from_slice(field("Content-Type", &value).as_bytes());
+                if self.is_wide() {
+                    // RFC 2045 §6.4: a multipart says what its parts need.
+                    let encoding = TransferEncoding::EightBit.name();
+                    let line = field("Content-Transfer-Encoding", encoding);
+                    out.extend_from_slice(line.as_bytes());
+                }
                 for part in parts {
                     out.extend_from_slice(format!("\r\n--{boundary}\r\n").as_bytes());
                     part.write(out, stem, boundary_count);
@@ -197,10 +218,10 @@ impl Node<'_> {
 }
 
 /// A part of text, in the shortest encoding that is safe.
-pub(super) fn text_node(subtype: &str, text: &str) -> Node<'static> {
+pub(super) fn text_node(subtype: &str, text: &str, body: BodyKind) -> Node<'static> {
     let text = with_crlf(text);
     let charset = if text.is_ascii() { "us-ascii" } else { "utf-8" };
-    let mut encoding = TransferEncoding::for_text(text.as_bytes());
+    let mut encoding = TransferEncoding::for_text(text.as_bytes(), body);
     if text.contains("\n--=_") || text.starts_with("--=_") {
         // It quotes a delimiter, perhaps ours.
         encoding = TransferEncoding::QuotedPrintable;

@@ -1,6 +1,7 @@
 //! What a part says of its content: type, encoding, disposition (RFC 2045,
 //! RFC 2183).
 
+use crate::message::decode::extended_value;
 use crate::message::fields::{self, Field};
 use crate::message::tokens::{TSPECIALS, Tokens};
 
@@ -62,6 +63,28 @@ impl<'a> Content<'a> {
             }
         }
         content
+    }
+
+    /// The media type and, where there is one, the name of the file (RFC 2183
+    /// §2.3), for people: `image/png museum.png`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let media_type = self.content_type.as_ref().map_or_else(
+            || "text/plain".to_owned(),
+            |of| format!("{}/{}", text(&of.kind), text(&of.subtype)),
+        );
+        let parameters = self.disposition.iter().flat_map(|of| &of.parameters);
+        let mut names = parameters.filter_map(|(name, value)| {
+            if name.eq_ignore_ascii_case(b"filename*") {
+                return extended_value(value);
+            }
+            name.eq_ignore_ascii_case(b"filename").then(|| text(value))
+        });
+        match names.next() {
+            Some(name) => format!("{media_type} {name}"),
+            None => media_type,
+        }
     }
 
     fn add(&mut self, field: &Field<'a>) {

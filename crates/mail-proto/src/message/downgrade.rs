@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::envelope::BodyKind;
 use crate::message::content::Content;
 use crate::message::decode::text;
 use crate::message::encode::{TransferEncoding, words};
@@ -70,7 +71,7 @@ fn encoding_for(header: &[u8], part: &Part, body: &[u8]) -> TransferEncoding {
     if !is_text || part.kind != PartKind::Leaf {
         return TransferEncoding::Base64;
     }
-    match TransferEncoding::for_text(body) {
+    match TransferEncoding::for_text(body, BodyKind::SevenBit) {
         TransferEncoding::SevenBit => TransferEncoding::QuotedPrintable,
         other => other,
     }

@@ -1,14 +1,18 @@
-//! From text to bytes that every server carries: lines of at most 76 ASCII
-//! characters (RFC 2045 §6, RFC 2047, course M9).
+//! From text to bytes that servers carry; those that every server does are
+//! lines of at most 76 ASCII characters (RFC 2045 §6, RFC 2047, course M9).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+
+use crate::envelope::BodyKind;
 
 /// How a part's bytes are written (RFC 2045 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransferEncoding {
     /// As they are: ASCII in lines.
     SevenBit,
+    /// As they are: any bytes in lines, for servers that take them (RFC 6152).
+    EightBit,
     /// Letters as they are, other bytes by number.
     QuotedPrintable,
     /// Three bytes in four letters.
@@ -16,19 +20,24 @@ pub enum TransferEncoding {
 }
 
 impl TransferEncoding {
-    /// The shortest that a text needs.
+    /// The shortest that a text needs, where a message may hold such bytes.
     #[must_use]
-    pub fn for_text(text: &[u8]) -> Self {
+    pub fn for_text(text: &[u8], body: BodyKind) -> Self {
         let unsafe_bytes = text.iter().filter(|byte| !is_safe(**byte)).count();
         let is_short = |line: &[u8]| line.len() <= LINE_BYTES_MAX;
         let has_bare_cr =
             text.windows(2).any(|pair| matches!(pair, [b'\r', after] if *after != b'\n'));
-        if unsafe_bytes == 0
-            && !has_bare_cr
+        let is_in_lines = !has_bare_cr
             && !text.ends_with(b"\r")
-            && text.split(|byte| *byte == b'\n').all(is_short)
-        {
+            && text.split(|byte| *byte == b'\n').all(is_short);
+        if is_in_lines && unsafe_bytes == 0 {
             return Self::SevenBit;
+        }
+        // RFC 6152 §3: the rules of lines stay, and so does the one on null bytes
+        // (RFC 2045 §2.8).
+        let is_wide = |byte: &u8| !byte.is_ascii() || is_safe(*byte);
+        if is_in_lines && body == BodyKind::EightBit && text.iter().all(is_wide) {
+            return Self::EightBit;
         }
         // An escape takes three letters, base64 four for three bytes.
         if unsafe_bytes * 6 > text.len() { Self::Base64 } else { Self::QuotedPrintable }
@@ -39,6 +48,7 @@ impl TransferEncoding {
     pub const fn name(self) -> &'static str {
         match self {
             Self::SevenBit => "7bit",
+            Self::EightBit => "8bit",
             Self::QuotedPrintable => "quoted-printable",
             Self::Base64 => "base64",
         }
@@ -48,7 +58,7 @@ impl TransferEncoding {
     #[must_use]
     pub fn write(self, bytes: &[u8]) -> Vec<u8> {
         match self {
-            Self::SevenBit => bytes.to_vec(),
+            Self::SevenBit | Self::EightBit => bytes.to_vec(),
             Self::QuotedPrintable => quoted_printable(bytes),
             Self::Base64 => base64_lines(bytes),
         }

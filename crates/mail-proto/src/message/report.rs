@@ -9,6 +9,7 @@
 
 mod parse;
 
+use crate::envelope::BodyKind;
 use crate::envelope::Returns;
 use crate::message::compose::{Node, Person, angled, text_node};
 use crate::message::date::MessageDate;
@@ -135,7 +136,7 @@ pub fn write(report: &Report, original: &[u8], returns: Returns) -> Vec<u8> {
         body: delivery_status(report).into_bytes(),
     };
     let parts = vec![
-        text_node("plain", &for_people(report, action)),
+        text_node("plain", &for_people(report, action), BodyKind::SevenBit),
         status,
         returned(original, returns, action),
     ];

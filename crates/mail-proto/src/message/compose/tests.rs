@@ -1,4 +1,5 @@
 use super::{Attachment, Draft, Person};
+use crate::envelope::BodyKind;
 use crate::message::body_structure::{Form, text};
 use crate::message::date::MessageDate;
 use crate::message::decode::{header_text, part_bytes, part_text};
@@ -123,4 +124,35 @@ fn an_answer_belongs_to_its_conversation() {
         onward.text.starts_with("see\r\n") && onward.text.contains("From: \"Carlos Ñ.\" <carlos@")
     );
     assert!(header_text(first(&onward.write(), "subject").unwrap()).starts_with("Fwd: mañana"));
+}
+
+/// RFC 6152 §3, RFC 2045 §6.4: a text may stay as it is, in a multipart that
+/// says so; a file is encoded all the same, and so is a text that is no lines.
+#[test]
+fn a_text_is_left_as_it_is_where_bytes_beyond_ascii_may_be() {
+    let wide = Draft { text: "reunión\n.ñ".to_owned(), body: BodyKind::EightBit, ..draft() };
+    let message = String::from_utf8(wide.write()).unwrap();
+    let (header, body) = message.split_once("\r\n\r\n").unwrap();
+    assert!(header.ends_with("charset=utf-8\r\nContent-Transfer-Encoding: 8bit"), "{header}");
+    assert_eq!(body, "reunión\r\n.ñ\r\n");
+    let file = Attachment {
+        name: "a.bin".to_owned(),
+        content_type: "application/octet-stream".to_owned(),
+        bytes: vec![0, 255, 13],
+        content_id: None,
+    };
+    let with_file = Draft { attachments: vec![file], ..wide.clone() }.write();
+    let structure = scan(&with_file);
+    let parts = structure.parts();
+    let encoding = |part: usize| {
+        let header = &with_file[parts[part].header.clone()];
+        String::from_utf8_lossy(first(header, "content-transfer-encoding").unwrap()).into_owned()
+    };
+    assert_eq!([encoding(0), encoding(1), encoding(2)], [" 8bit", " 8bit", " base64"]);
+    assert_eq!(part_text(&with_file, &parts[1]).unwrap(), "reunión\r\n.ñ\r\n");
+    assert_eq!(part_bytes(&with_file, &parts[2]).as_ref(), [0, 255, 13]);
+    for text in ["ñ\0".to_owned(), "ñ".repeat(600)] {
+        assert!(Draft { text, ..wide.clone() }.write().is_ascii());
+    }
+    assert!(Draft { text: "plain".to_owned(), ..wide }.write().ends_with(b"7bit\r\n\r\nplain\r\n"));
 }
