@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use capa7_dissect::Field;
 
+use crate::message::content::Content;
+use crate::message::structure::{Part, PartKind, scan};
+
 /// Header fields and body; also the subject.
 pub(super) fn content(bytes: &[u8]) -> (Vec<Field>, Option<String>) {
     let (mut fields, mut at, mut subject): (Vec<Field>, _, _) = (Vec::new(), 0, None);
@@ -41,9 +44,34 @@ pub(super) fn content(bytes: &[u8]) -> (Vec<Field>, Option<String>) {
         let body = bytes.get(at..).unwrap_or_default();
         let shown: String =
             String::from_utf8_lossy(body).chars().take(SUMMARY_CHARACTERS).collect();
-        fields.push(Field::new("body", shown, at..bytes.len()).with_source("RFC 5322 §2.3"));
+        let body = Field::new("body", shown, at..bytes.len()).with_source("RFC 5322 §2.3");
+        let parts = if is_multipart(&fields) { parts(bytes) } else { Vec::new() };
+        fields.push(body.with_children(parts));
     }
     (fields, subject)
+}
+
+fn is_multipart(fields: &[Field]) -> bool {
+    fields.iter().any(|field| {
+        let begin = field.value.get(..MULTIPART.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(MULTIPART))
+    })
+}
+
+/// The parts of a multipart that hold no others, each with how it is encoded.
+fn parts(bytes: &[u8]) -> Vec<Field> {
+    let structure = scan(bytes);
+    let leaves = structure.parts().iter().skip(1);
+    let leaves = leaves.filter(|part| matches!(part.kind, PartKind::Leaf | PartKind::Opaque));
+    let field = |part: &Part| {
+        let content = Content::of(bytes.get(part.header.clone()).unwrap_or_default());
+        let encoding = String::from_utf8_lossy(content.encoding.unwrap_or(b"7bit")).into_owned();
+        let encoding = Field::new("encoding", encoding, part.header.clone());
+        Field::new("part", content.label(), part.header.start..part.body.end)
+            .with_source("RFC 2046 §5.1")
+            .with_children(vec![encoding.with_source("RFC 2045 §6.1")])
+    };
+    leaves.take(PARTS_SHOWN_MAX).map(field).collect()
 }
 
 fn header(text: &str, range: Range<usize>) -> Option<Field> {
@@ -72,5 +100,9 @@ pub(super) fn has_bare_end(bytes: &[u8]) -> bool {
 pub(super) const END_OCTETS: usize = 3;
 /// Characters of a line, of a message's beginning, that are shown.
 pub(super) const SUMMARY_CHARACTERS: usize = 160;
+/// How the field of a message begins that has parts (RFC 2046 §5.1).
+const MULTIPART: &str = "content-type: multipart/";
+/// Parts of one message that are told apart.
+const PARTS_SHOWN_MAX: usize = 100;
 /// Header fields that are told apart; the rest counts as body.
 const HEADERS_MAX: usize = 1_000;

@@ -148,3 +148,26 @@ fn lost_octets_are_told_and_reading_goes_on() {
     assert_eq!(told[1].summary, "NOOP");
     assert!(dissector.push(C, 10, b"NOOP\r\n").is_empty(), "sent again");
 }
+
+/// RFC 2046 §5.1: each part of a message is told with its type, its file's
+/// name and its encoding, at its place.
+#[test]
+fn the_parts_of_a_message_are_told() {
+    let text = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b\r\n\
+        Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\
+        Content-Disposition: attachment; filename=\"a b.png\"\r\n\r\nAAAA\r\n--b--\r\n";
+    let (fields, _) = crate::dissect::content::content(text.as_bytes());
+    let body = fields.last().unwrap();
+    let told: Vec<_> = body.children.iter().map(|part| part.value.as_str()).collect();
+    assert_eq!((body.name, told), ("body", vec!["text/plain", "image/png a b.png"]));
+    let picture = &body.children[1];
+    assert!(text[picture.bytes.clone()].starts_with("Content-Type: image"));
+    assert!(text[picture.bytes.clone()].ends_with("AAAA"));
+    assert_eq!(
+        (picture.children[0].name, picture.children[0].value.as_str()),
+        ("encoding", "base64")
+    );
+    // Only a multipart is looked into.
+    let (fields, _) = crate::dissect::content::content(b"Subject: x\r\n\r\n--b\r\n\r\nhi\r\n");
+    assert!(fields.last().unwrap().children.is_empty());
+}
