@@ -16,6 +16,7 @@ mod browse;
 mod letters;
 mod load;
 mod mail;
+mod mailbox;
 mod outcome;
 mod program;
 mod readers;
@@ -42,7 +43,8 @@ use crate::world::{World, WorldHost};
 
 pub use breakage::Breakage;
 use mail::MailServers;
-pub use outcome::{ActionResult, LoadResult, MessageShown, Outcome, RecordShown};
+pub use mailbox::MessageShown;
+pub use outcome::{ActionResult, LoadResult, Outcome, RecordShown};
 pub use program::{ProgramCall, ProgramEnd, ProgramFuture, Programs};
 pub use services::Resolver;
 

@@ -36,7 +36,7 @@ impl Lab {
         );
         let event = self.note_action(&host, text);
         let message = message(&host, described, &from, &to, write);
-        let body = if write.eight_bit { BodyKind::EightBit } else { BodyKind::SevenBit };
+        let body = body_of(write);
         let envelope = Envelope {
             from: ReversePath(Some(from.clone())),
             recipients: to.into_iter().map(|to| Recipient::new(ForwardPath(to))).collect(),
@@ -135,16 +135,18 @@ fn message(
     draft.subject.clone_from(&write.subject);
     draft.text.clone_from(&write.text);
     draft.attachments = write.attach.iter().map(attachment).collect();
+    draft.body = body_of(write);
     let mut message = draft.write();
-    if write.eight_bit {
-        message = in_eight_bits(&message, &write.text);
-    }
     for (name, value) in [("From", &write.header_from), ("To", &write.header_to)] {
         if let Some(value) = value {
             message = with_field(&message, name, value);
         }
     }
     message
+}
+
+const fn body_of(write: &Write) -> BodyKind {
+    if write.eight_bit { BodyKind::EightBit } else { BodyKind::SevenBit }
 }
 
 fn attachment(file: &crate::scenario::Attachment) -> Attachment {
@@ -160,21 +162,6 @@ fn attachment(file: &crate::scenario::Attachment) -> Attachment {
         bytes: text.or(made).unwrap_or_default(),
         content_id: None,
     }
-}
-
-/// The header of a message over its text as it is, not encoded (RFC 6152).
-fn in_eight_bits(message: &[u8], text: &str) -> Vec<u8> {
-    let text_of = String::from_utf8_lossy(message).into_owned();
-    let (header, _) = text_of.split_once("\r\n\r\n").unwrap_or((&text_of, ""));
-    let kept = header.split("\r\n").filter(|line| {
-        let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
-        name != "content-transfer-encoding" && name != "content-type" && !line.starts_with(' ')
-    });
-    let mut lines: Vec<&str> = kept.collect();
-    lines.push("Content-Type: text/plain; charset=utf-8");
-    lines.push("Content-Transfer-Encoding: 8bit");
-    let body = text.replace("\r\n", "\n").replace('\n', "\r\n");
-    format!("{}\r\n\r\n{body}\r\n", lines.join("\r\n")).into_bytes()
 }
 
 /// The message with another value in one field of its header.
@@ -200,25 +187,12 @@ const FILE_BYTES_MAX: usize = 16 << 20;
 
 #[cfg(test)]
 mod tests {
-    use super::{in_eight_bits, with_field};
+    use super::with_field;
 
     #[test]
     fn a_field_of_the_header_is_replaced_and_the_body_is_not() {
         let message = b"From: a@b\r\nTo: c@d\r\n\r\nFrom: x\r\n";
         let changed = with_field(message, "From", "e@f");
         assert_eq!(changed, b"From: e@f\r\nTo: c@d\r\n\r\nFrom: x\r\n");
-    }
-
-    #[test]
-    fn a_text_left_as_bytes_says_so() {
-        // RFC 6152 §3.
-        let message =
-            b"Subject: x\r\nContent-Type: text/plain;\r\n charset=utf-8\r\n\r\nreuni=C3=B3n";
-        let changed = String::from_utf8(in_eight_bits(message, "reunión")).unwrap();
-        assert_eq!(
-            changed,
-            "Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\
-             Content-Transfer-Encoding: 8bit\r\n\r\nreunión\r\n"
-        );
     }
 }

@@ -10,16 +10,12 @@ use capa7_mail::queue::Selection;
 use capa7_mail::server::{MailServer, MailServerConfig, Port};
 use capa7_mail::smtp::orders::{Order, OrderId, Orders};
 use capa7_mail::spool::Sync;
-use capa7_mail::store::{Account, StoreError};
-use capa7_mail::users::{AccountName, Users};
-use capa7_mail_proto::mailbox::MailboxName;
-use capa7_mail_proto::message::{decode, fields};
+use capa7_mail::users::Users;
 use capa7_mail_proto::smtp::reply::Reply;
 use capa7_mail_proto::smtp::server::{AuthPolicy, Offers, Role, Stage};
 use capa7_net::Host;
 use capa7_net::tls::Authority;
 
-use super::outcome::MessageShown;
 use super::{DNS_PORT, Lab, LabError, Outcome};
 use crate::scenario::{QueueCommand, QueueDeed, ReplyFault, SmtpCommand};
 use crate::text::Bilingual;
@@ -181,7 +177,7 @@ impl Lab {
         orders.ok_or_else(|| LabError::Bad(format!("`{host}` serves no mail")))
     }
 
-    fn mail_server(&self, host: &str) -> Result<&MailServer, LabError> {
+    pub(super) fn mail_server(&self, host: &str) -> Result<&MailServer, LabError> {
         let server = self.shared.mail.servers.get(host);
         server.ok_or_else(|| LabError::Bad(format!("`{host}` serves no mail")))
     }
@@ -194,22 +190,6 @@ impl Lab {
         let entries = listed.unwrap_or_default();
         entries.into_iter().map(|entry| entry.recipient.to_string()).collect()
     }
-
-    /// The messages of a person's mailbox, in the order of their UIDs.
-    pub(crate) async fn mailbox(&self, person: &str, folder: &str) -> Vec<MessageShown> {
-        let Some((address, server)) = self.world().address_of_person(person) else {
-            return Vec::new();
-        };
-        let (Ok(account), Ok(folder)) = (AccountName::of(address), MailboxName::parse(folder))
-        else {
-            return Vec::new();
-        };
-        let Ok((_, host)) = self.host(&server.name) else { return Vec::new() };
-        let Ok(server) = self.mail_server(&server.name) else { return Vec::new() };
-        let store = server.store().clone();
-        let read = host.blocking(move || shown(&*store.account(&account)?, &folder)).await;
-        read.unwrap_or_default()
-    }
 }
 
 /// A reply of somebody else's choosing; X.0.0 says no more than the code does
@@ -217,21 +197,6 @@ impl Lab {
 fn refusal(code: u16, text: Option<&str>) -> Reply {
     let usual = if code < 500 { "not now; try again later" } else { "no, and not later either" };
     Reply::new(code, Some((0, 0)), text.unwrap_or(usual))
-}
-
-/// Subject and flags of each message.
-fn shown(account: &Account, folder: &MailboxName) -> Result<Vec<MessageShown>, StoreError> {
-    let mailbox = account.mailbox(folder)?;
-    let mut messages = Vec::new();
-    for row in account.rows(mailbox.id, 1..=u32::MAX, MESSAGES_MAX)? {
-        let bytes = account.open_message(mailbox.id, row.uid)?.read_all()?;
-        let subject = fields::first(&bytes, "Subject").map(decode::header_text);
-        messages.push(MessageShown {
-            subject: subject.unwrap_or_default(),
-            flags: row.flags.iter().map(ToString::to_string).collect(),
-        });
-    }
-    Ok(messages)
 }
 
 /// A folder of its own that is gone when it is dropped.
@@ -261,7 +226,5 @@ impl Drop for Folder {
     }
 }
 
-/// Messages of a mailbox that a check looks at.
-const MESSAGES_MAX: usize = 1_000;
 /// Recipients of a queue that a check looks at.
 const SHOWN_MAX: u64 = 10_000;

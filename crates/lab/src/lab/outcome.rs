@@ -90,15 +90,6 @@ pub struct LoadResult {
     pub waited_ns: u64,
 }
 
-/// A message of a mailbox as checks look at it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct MessageShown {
-    /// Its subject, decoded.
-    pub subject: String,
-    /// Its flags, in order.
-    pub flags: Vec<String>,
-}
-
 /// A record as people write it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordShown {
@@ -142,26 +133,5 @@ impl Outcome {
             additional: shown(&message.additionals),
             tcp,
         }
-    }
-}
-
-impl MessageShown {
-    /// Whether it has this subject and, when they are written behind it, these
-    /// flags: `Hola \\Seen`.
-    #[must_use]
-    pub fn is(&self, wanted: &str) -> bool {
-        let is_flag = |word: &str| word.starts_with('\\');
-        let mut words: Vec<&str> = wanted.split(' ').collect();
-        let first = words.iter().position(|word| is_flag(word)).unwrap_or(words.len());
-        let flags = words.split_off(first);
-        self.subject == words.join(" ")
-            && flags.iter().all(|flag| self.flags.iter().any(|have| have == flag))
-    }
-}
-
-impl std::fmt::Display for MessageShown {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}", self.subject)?;
-        self.flags.iter().try_for_each(|flag| write!(out, " {flag}"))
     }
 }

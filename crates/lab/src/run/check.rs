@@ -372,13 +372,29 @@ fn mailbox(claim: &MailboxClaim, snapshot: Option<&Snapshot>) -> Verdict {
     let mut expected: Vec<String> = claim.has.clone();
     expected.extend(claim.lacks.iter().map(|subject| format!("¬ {subject}")));
     expected.extend(claim.count.map(|count| format!("= {count}")));
+    expected.extend(claim.text.iter().map(|line| format!("{line:?}")));
+    expected.extend((!claim.parts.is_empty()).then(|| claim.parts.join(" + ")));
+    let is_line = |wanted: &String| messages.iter().any(|message| message.lines.contains(wanted));
+    let has_parts =
+        claim.parts.is_empty() || messages.iter().any(|message| message.parts == claim.parts);
+    let mut seen = format!("{}: {}", lines.len(), lines.join("; "));
+    for message in messages.iter().take(LINES_MAX) {
+        if !claim.text.is_empty() {
+            seen.push_str(&format!(" | {:?}", message.lines));
+        }
+        if !claim.parts.is_empty() {
+            seen.push_str(&format!(" | {}", message.parts.join(" + ")));
+        }
+    }
     Verdict {
         holds: count
             && !expected.is_empty()
             && claim.has.iter().all(is_there)
-            && !claim.lacks.iter().any(is_there),
+            && !claim.lacks.iter().any(is_there)
+            && claim.text.iter().all(is_line)
+            && has_parts,
         expected: expected.join("; "),
-        seen: format!("{}: {}", lines.len(), lines.join("; ")),
+        seen,
         events: Vec::new(),
     }
 }

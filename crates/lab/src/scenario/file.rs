@@ -346,6 +346,13 @@ pub(crate) struct MailboxClaim {
     /// Subjects that are not.
     #[serde(default)]
     pub(crate) lacks: Vec<String>,
+    /// Lines of the messages' texts, decoded.
+    #[serde(default)]
+    pub(crate) text: Vec<String>,
+    /// One message has these parts and no others, in this order, multiparts
+    /// not counted: `text/plain`, `image/png museum.png`.
+    #[serde(default)]
+    pub(crate) parts: Vec<String>,
 }
 
 /// What waits in a queue.
