@@ -76,7 +76,9 @@ enum Event {
 
 impl Connection {
     async fn run(&mut self, mut stopped: watch::Receiver<bool>) -> io::Result<()> {
-        self.tell(Input::Connected { cause: Cause::NONE });
+        // The greeting belongs to the connection, as far as it is recorded.
+        let cause = self.stream.as_ref().map_or(Cause::NONE, Stream::read_cause);
+        self.tell(Input::Connected { cause });
         // An idle connection holds this buffer and no larger one.
         let mut small = [0; SMALL_OCTETS];
         let mut large = Vec::new();

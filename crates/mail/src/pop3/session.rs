@@ -70,7 +70,9 @@ struct Connection {
 
 impl Connection {
     async fn run(&mut self, mut stopped: watch::Receiver<bool>) -> io::Result<()> {
-        self.session.handle(Cause::NONE, Input::Begin);
+        // The greeting belongs to the connection, as far as it is recorded.
+        let cause = self.stream.as_ref().map_or(Cause::NONE, Stream::read_cause);
+        self.session.handle(cause, Input::Begin);
         let mut buffer = [0; READ_OCTETS];
         loop {
             if self.obey_all().await? {

@@ -3,6 +3,7 @@
 use super::{Cause, Lab, VirtualNetwork, internet, network_config};
 use crate::filter::Filter;
 use crate::scenario::Action;
+use crate::story::EventType::Fate;
 use crate::story::{EventView, tell_all};
 
 /// What happened while people did these things, all at once.
@@ -69,4 +70,11 @@ fn a_letter_and_its_reading_in_idle_are_one_tree() {
             "message && to:carlos && response==FETCH",
         ],
     ));
+    // What nobody did is no root: also a greeting belongs to its connection.
+    let roots = events.iter().filter(|event| event.cause == 0 && event.event_type != Fate);
+    let others: Vec<&str> = roots
+        .filter(|event| event.kind.as_deref() != Some("action"))
+        .map(|event| event.summary.as_str())
+        .collect();
+    assert_eq!(others, Vec::<&str>::new());
 }
