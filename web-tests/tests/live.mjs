@@ -92,6 +92,27 @@ export default {
     await live.waitForSelector(".fault-chip", { state: "detached" });
   },
 
+  "a mail server says 451 as long as a click wants it to": async ({ page }) => {
+    const live = await page();
+    await live.waitForSelector("#try-host option", { state: "attached" });
+    const codes = () => live.evaluate(() => fetch("/api/do", {
+      method: "POST", headers: { "content-type": "application/json" },
+      body: JSON.stringify({ action: { type: { from: "aula1", to: "mail.urosario.edu.co", lines: [
+        "HELO aula1", "MAIL FROM:<diego@correo.com.co>", "RCPT TO:<carlos@urosario.edu.co>",
+        "QUIT",
+      ] } } }),
+    }).then((answer) => answer.json())
+      .then((told) => told.outcome.lines.map((line) => line.slice(0, 3)).join(" ")));
+    assert.equal(await codes(), "220 250 250 250 221");
+    await live.locator("g.node[data-host='mail.urosario.edu.co']").click();
+    await live.click(".fault[data-fault=not_now]");
+    await live.waitForSelector(".fault-chip");
+    assert.equal(await codes(), "220 250 250 451 221");
+    await live.click(".fault-chip button");
+    await live.waitForSelector(".fault-chip", { state: "detached" });
+    assert.equal(await codes(), "220 250 250 250 221");
+  },
+
   "a line between two hosts is cut by click and by keys, and mended": async ({ page, shot }) => {
     const live = await page("/", { colorScheme: "light" });
     await live.waitForSelector("#try-host option", { state: "attached" });

@@ -127,6 +127,34 @@ export default {
     assert.equal(await digest(), whole, "mended, it is the run that it was");
   },
 
+  "a mail server is made to say 451 by click, and the message stays in the queue": async (
+    { page, shot },
+  ) => {
+    const run = await page("/#run=mail-andrea-carlos", { reducedMotion: "reduce" });
+    await run.waitForSelector(".steps .step", { state: "attached" });
+    await run.keyboard.press("End");
+    await run.waitForSelector(".check");
+    assert.equal(await run.locator(".check.failed").count(), 0);
+    await shot(run, "mail-story");
+    await run.keyboard.press("Home");
+    await run.locator("g.node[data-host='mail.urosario.edu.co']").click();
+    await shot(run, "mail-host-faults");
+    await run.click(".fault[data-fault=not_now]");
+    await run.waitForSelector(".fault-chip");
+    await run.keyboard.press("End");
+    await run.waitForSelector(".check.failed");
+    const told = await (await run.request.post(new URL("/api/runs", run.url()).href, {
+      data: { scenario: "mail-andrea-carlos", changes: JSON.parse(
+        new URLSearchParams(new URL(run.url()).hash.slice(1)).get("changes")) },
+    })).json();
+    const reasons = told.events.filter((event) => event.kind === "deferred");
+    assert.ok(reasons.length > 0 && reasons[0].data.reason.startsWith("451"), "deferred by 451");
+    await run.locator("g.node[data-host='resolver.umass.edu']").click();
+    assert.equal(await run.locator(".fault[data-fault=not_now]").count(), 0, "it serves no mail");
+    await run.click(".fault-chip button");
+    await run.waitForSelector(".check.failed", { state: "detached" });
+  },
+
   "a filter shows only what passes, and says where it is wrong": async ({ page }) => {
     const run = await openRun(page);
     const all = await shownCount(run);
