@@ -31,6 +31,7 @@ use capa7_net::{Host, TcpListener};
 
 use crate::imap_client::ImapSettings;
 use crate::smtp::connection::TlsUse;
+pub(crate) use html::plain;
 use session::Sessions;
 
 /// How a gateway is set up.

@@ -1,10 +1,12 @@
 //! `capa7 mail …`: e-mail.
 
 mod check;
+mod fetch;
 mod queue;
 mod running;
 mod send;
 mod serve;
+mod tls;
 mod user;
 
 use std::path::PathBuf;
@@ -26,6 +28,8 @@ pub(crate) enum MailCommand {
     Check(check::CheckArguments),
     /// Hand one message to a server, as a mail program does
     Send(send::SendArguments),
+    /// Read a mailbox: list, show, save, move, delete
+    Fetch(Box<fetch::FetchArguments>),
 }
 
 /// Which server is meant.
@@ -44,5 +48,6 @@ pub(crate) fn run(command: &MailCommand) -> anyhow::Result<ExitCode> {
         MailCommand::Queue(arguments) => queue::run(arguments),
         MailCommand::Check(arguments) => check::run(arguments),
         MailCommand::Send(arguments) => send::run(arguments),
+        MailCommand::Fetch(arguments) => fetch::run(arguments),
     }
 }

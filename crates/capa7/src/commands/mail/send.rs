@@ -1,21 +1,21 @@
 //! `capa7 mail send`: a user agent that hands one message to a server (course M1).
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use capa7_mail::agent::{Letter, SendRequest, compose, from_file, send};
-use capa7_mail::smtp::connection::{ClientSettings, TlsUse};
+use capa7_mail::smtp::connection::ClientSettings;
 use capa7_mail_proto::address::Address;
 use capa7_mail_proto::envelope::Envelope;
 use capa7_mail_proto::message::compose::Person;
 use capa7_mail_proto::smtp::client::{Credentials, Outcome};
-use capa7_net::tls::TrustedRoots;
 use capa7_net::{Cause, Host, Room, terminal};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use super::tls::{TlsArguments, read};
 use crate::output;
 
 /// What the command line says.
@@ -42,26 +42,8 @@ pub(crate) struct SendArguments {
     /// Log in as this user; the password is asked for, or read from standard input
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Whether and how TLS is used
-    #[arg(long, value_enum, default_value_t = TlsChoice::Starttls)]
-    tls: TlsChoice,
-    /// The name in the server's certificate; its address otherwise
-    #[arg(long, value_name = "NAME")]
-    tls_name: Option<String>,
-    /// Authorities to trust, in PEM
-    #[arg(long, value_name = "FILE", default_value = "/etc/ssl/certs/ca-certificates.crt")]
-    tls_roots: PathBuf,
-}
-
-/// How TLS begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum TlsChoice {
-    /// Not at all; a password is then told in clear
-    Never,
-    /// By STARTTLS, or nothing is sent
-    Starttls,
-    /// From the first byte
-    Implicit,
+    #[command(flatten)]
+    tls: TlsArguments,
 }
 
 /// Sends; 1 when a recipient was not taken.
@@ -73,7 +55,7 @@ pub(crate) fn run(arguments: &SendArguments) -> Result<ExitCode> {
         let (envelope, message) = message(&host, arguments)?;
         let settings = ClientSettings {
             helo: "localhost".to_owned(),
-            tls: tls_use(&host, arguments)?,
+            tls: arguments.tls.choice(&host, arguments.server)?,
             credentials,
             chunking: true,
         };
@@ -101,7 +83,7 @@ pub(crate) fn run(arguments: &SendArguments) -> Result<ExitCode> {
 fn log_in(arguments: &SendArguments, user: &str) -> Result<Credentials> {
     let password = terminal::ask_secret(&format!("password of {user}"))
         .context("no password: type one, or give it as a line")?;
-    let in_clear = arguments.tls == TlsChoice::Never;
+    let in_clear = arguments.tls.is_clear();
     Ok(Credentials { user: user.to_owned(), password, in_clear })
 }
 
@@ -121,25 +103,4 @@ fn message(host: &Host, arguments: &SendArguments) -> Result<(Envelope, Bytes)> 
         attachments: Vec::new(),
     };
     Ok(compose(host, letter)?)
-}
-
-fn tls_use(host: &Host, arguments: &SendArguments) -> Result<TlsUse> {
-    if arguments.tls == TlsChoice::Never {
-        return Ok(TlsUse::Never);
-    }
-    let file = &arguments.tls_roots;
-    let roots = TrustedRoots::from_pem(&read(file)?)
-        .with_context(|| format!("{} has no authorities to trust", file.display()))?;
-    let client = roots.client(&host.network())?;
-    let name = arguments.tls_name.clone().unwrap_or_else(|| arguments.server.ip().to_string());
-    Ok(match arguments.tls {
-        TlsChoice::Implicit => TlsUse::Implicit { client, name },
-        TlsChoice::Starttls | TlsChoice::Never => TlsUse::Required { client, name },
-    })
-}
-
-fn read(file: &Path) -> Result<Vec<u8>> {
-    std::fs::read(file).with_context(|| {
-        format!("cannot read {}: check its name and who may read it", file.display())
-    })
 }
