@@ -1,5 +1,6 @@
 //! `capa7 mail serve` and its commands, with real clients.
 
+mod fetch;
 mod readers;
 
 use std::io::{BufRead as _, BufReader, Write as _};

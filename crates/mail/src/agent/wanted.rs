@@ -113,8 +113,8 @@ mod tests {
     #[test]
     fn a_header_is_looked_at_as_a_search_would() {
         let row = summary(
-            b"From: =?utf-8?q?Andr=C3=A9a?= <a@umass.edu>\r\nTo: carlos@x\r\nSubject: Caf\xc3\xa9\r\n\
-              Date: Mon, 2 Jun 2025 10:00:00 +0000\r\n\r\n",
+            b"From: =?utf-8?q?Andr=C3=A9a?= <a@umass.edu>\r\nTo: carlos@x\r\n\
+              Subject: Caf\xc3\xa9\r\nDate: Mon, 2 Jun 2025 10:00:00 +0000\r\n\r\n",
         );
         let text = |text: &str| Some(text.to_owned());
         let date = |day| Some(Date { year: 2025, month: 6, day });

@@ -1,4 +1,5 @@
-//! A Dovecot of our own: a configuration in a temporary folder, one port.
+//! A Dovecot of our own: a configuration in a temporary folder, a port
+//! of each protocol.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ pub(crate) struct Dovecot {
     program: PathBuf,
     folder: tempfile::TempDir,
     pub(crate) imap: SocketAddr,
+    pub(crate) pop3: SocketAddr,
 }
 
 impl Dovecot {
@@ -21,9 +23,10 @@ impl Dovecot {
     pub(crate) async fn start(host: &Host, program: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
-        let imap = free_port(host);
+        let (imap, pop3) = (free_port(host), free_port(host));
         fs::write(folder.path().join("users"), USERS).unwrap();
-        fs::write(folder.path().join("dovecot.conf"), config(folder.path(), imap, root)).unwrap();
+        fs::write(folder.path().join("dovecot.conf"), config(folder.path(), imap, pop3, root))
+            .unwrap();
         if root {
             let chmod = Command::new("chmod").arg("755").arg(folder.path()).status().unwrap();
             assert!(chmod.success());
@@ -41,7 +44,7 @@ impl Dovecot {
             .status()
             .unwrap();
         assert!(started.success(), "{}", log(folder.path()));
-        let dovecot = Self { program: program.to_owned(), folder, imap };
+        let dovecot = Self { program: program.to_owned(), folder, imap, pop3 };
         for _ in 0..TRIES {
             if host.connect_tcp(imap, Cause::NONE).await.is_ok() {
                 return dovecot;
@@ -74,7 +77,7 @@ pub(crate) fn free_port(host: &Host) -> SocketAddr {
     host.listen_tcp(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap().local_addr()
 }
 
-fn config(folder: &Path, imap: SocketAddr, root: bool) -> String {
+fn config(folder: &Path, imap: SocketAddr, pop3: SocketAddr, root: bool) -> String {
     let folder = folder.display();
     let own = |flag: &str| {
         let id = Command::new("id").arg(flag).output().unwrap().stdout;
@@ -93,7 +96,7 @@ fn config(folder: &Path, imap: SocketAddr, root: bool) -> String {
     };
     format!(
         "base_dir = {folder}/run\nstate_dir = {folder}/state\nlog_path = {folder}/log\n\
-         protocols = imap\nlisten = 127.0.0.1\nssl = no\ndisable_plaintext_auth = no\n\
+         protocols = imap pop3\nlisten = 127.0.0.1\nssl = no\ndisable_plaintext_auth = no\n\
          mail_location = maildir:{folder}/mail/%n\nfirst_valid_uid = 1\nfirst_valid_gid = 1\n\
          auth_mechanisms = plain login scram-sha-256\n{users}\
          passdb {{\n  driver = passwd-file\n  args = scheme=PLAIN username_format=%n \
@@ -105,8 +108,11 @@ fn config(folder: &Path, imap: SocketAddr, root: bool) -> String {
          \x20 mailbox Trash {{\n    special_use = \\Trash\n    auto = create\n  }}\n}}\n\
          service imap-login {{\n  chroot =\n  inet_listener imap {{\n    port = {port}\n  }}\n\
          \x20 inet_listener imaps {{\n    port = 0\n  }}\n}}\n\
+         service pop3-login {{\n  chroot =\n  inet_listener pop3 {{\n    port = {pop3_port}\n  }}\n\
+         \x20 inet_listener pop3s {{\n    port = 0\n  }}\n}}\n\
          service anvil {{\n  chroot =\n}}\nservice stats {{\n  chroot =\n}}\n",
         port = imap.port(),
+        pop3_port = pop3.port(),
     )
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the crate from outside.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod agent;
 mod dovecot;
 mod imap;
 mod pop3;

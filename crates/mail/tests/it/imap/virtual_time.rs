@@ -3,6 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use capa7_mail::agent::{FetchProtocol, FetchRequest, Reader, Wanted};
+use capa7_mail::smtp::connection::TlsUse;
+use capa7_mail_proto::imap::command::Access;
+use capa7_mail_proto::sasl::Password;
 use capa7_net::{Cause, HostConfig, LinkConfig, NetworkConfig, TcpStream, VirtualNetwork};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -82,6 +86,46 @@ fn a_server_that_stops_says_farewell() {
             }
         };
         tokio::join!(office.server.stop(), listen);
+    })
+    .unwrap();
+}
+
+/// RFC 9051 §6.3.13, §5.4: a user agent that waits has the message when it
+/// comes, also after a session's half hour, and gives up at its own limit.
+#[test]
+fn a_user_agent_that_waits_has_the_message_when_it_comes() {
+    let net = VirtualNetwork::new(NetworkConfig::default());
+    let (server, reader) = (host(&net, "mail.x.example", SERVER), host(&net, "a", [10, 0, 0, 1]));
+    let office = Office::start(&server, SocketAddr::from((SERVER, 143)), ServerTls::Never);
+    net.run(async move {
+        let request = FetchRequest {
+            server: SocketAddr::from((SERVER, 143)),
+            protocol: FetchProtocol::Imap,
+            tls: TlsUse::Never,
+            user: "andrea@x.example".to_owned(),
+            password: Password::new("andrea").unwrap(),
+        };
+        let mut agent = Reader::open(&reader, &request).await.unwrap();
+        agent.select("INBOX", Access::ReadOnly).await.unwrap();
+        let wanted = Wanted { subject: Some("late".to_owned()), ..Wanted::default() };
+        let day = Duration::from_secs(86_400);
+        let begun = reader.now();
+        let deliver = async {
+            reader.sleep(Duration::from_secs(600)).await;
+            office.deliver("Subject: other\n\nnot this one\n");
+            reader.sleep(Duration::from_secs(3_000)).await;
+            office.deliver("Subject: late\n\nhello\n");
+        };
+        let (found, ()) = tokio::join!(agent.wait(&reader, &wanted, 10, day), deliver);
+        assert_eq!(found.unwrap()[0].summary.subject, "late");
+        let took = reader.now().since(begun).as_secs();
+        assert!((3_600..3_602).contains(&took), "{took} s");
+        let never = Wanted { subject: Some("never".to_owned()), ..Wanted::default() };
+        let begun = reader.now();
+        assert!(agent.wait(&reader, &never, 10, day).await.unwrap().is_empty());
+        let took = reader.now().since(begun).as_secs();
+        assert!((86_400..86_402).contains(&took), "{took} s");
+        agent.close().await.unwrap();
     })
     .unwrap();
 }
