@@ -2,6 +2,8 @@
 //!
 //! Each function panics when its claim is broken.
 
+mod pop3;
 mod smtp;
 
+pub use pop3::{pop3_commands, pop3_replies, pop3_session};
 pub use smtp::{smtp_commands, smtp_session};

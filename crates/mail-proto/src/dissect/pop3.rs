@@ -112,7 +112,11 @@ impl Pop3Dissector {
     fn answered(&mut self, asked: Asked, status: Status) {
         self.asked.pop_front();
         match (asked, status) {
-            (Asked::LogIn, Status::Challenge) => self.responds = true,
+            (Asked::LogIn, Status::Challenge) => match self.asked.front_mut() {
+                // It was sent before the challenge came, and read as a command.
+                Some(response) => *response = Asked::LogIn,
+                None => self.responds = true,
+            },
             // RFC 2595 §4: the dialogue goes on within TLS, without a greeting.
             (Asked::Stls, Status::Ok) => {
                 self.to_server.restart();

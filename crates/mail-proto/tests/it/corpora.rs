@@ -24,3 +24,18 @@ fn the_corpus_of_smtp_commands_holds() {
 fn the_corpus_of_smtp_sessions_holds() {
     replay("smtp_session", fuzzing::smtp_session);
 }
+
+#[test]
+fn the_corpus_of_pop3_commands_holds() {
+    replay("pop3_commands", fuzzing::pop3_commands);
+}
+
+#[test]
+fn the_corpus_of_pop3_sessions_holds() {
+    replay("pop3_session", fuzzing::pop3_session);
+}
+
+#[test]
+fn the_corpus_of_pop3_replies_holds() {
+    replay("pop3_replies", fuzzing::pop3_replies);
+}
