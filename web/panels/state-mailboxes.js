@@ -26,9 +26,9 @@ function apply(mailboxes, event) {
   /** @type {Mailbox} */
   const box = mailboxes.get(key)
     ?? { account, mailbox, host: event.from, event: event.id, messages: {} };
-  if (event.kind === "stored") box.messages[uid] = [];
-  else if (event.kind === "flagged") box.messages[uid] = Array.isArray(flags) ? flags : [];
-  else if (event.kind === "expunged") delete box.messages[uid];
+  if (event.kind === "stored" || event.kind === "flagged") {
+    box.messages[uid] = Array.isArray(flags) ? flags : [];
+  } else if (event.kind === "expunged") delete box.messages[uid];
   else return;
   box.event = event.id;
   const uids = Object.keys(box.messages);

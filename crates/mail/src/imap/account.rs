@@ -18,7 +18,7 @@ use capa7_net::{Note, Room};
 
 use crate::store::{
     Account, Body, BodyWriter, FlagChange, Mailbox, MailboxId, NewMessage, Row, StoreError, Texts,
-    UnchangedSince, Which,
+    Transferred, UnchangedSince, Which,
 };
 
 /// One session's hold on its account.
@@ -120,13 +120,13 @@ impl Mailboxes {
             }
             StoreRequest::Copy { mailbox, uids, to } => {
                 let done = account.copy(self.id(mailbox)?, &set_of(&uids), &to)?;
-                self.note_stored(&to, done.uids.iter().map(|(_, new)| *new));
+                self.note_transferred(&to, &done);
                 Ok(StoreReply::Copied { uid_validity: done.uid_validity, uids: done.uids })
             }
             StoreRequest::Move { mailbox, uids, to } => {
                 let done = account.move_to(self.id(mailbox)?, &set_of(&uids), &to)?;
                 self.note_expunged(done.uids.iter().map(|(old, _)| *old));
-                self.note_stored(&to, done.uids.iter().map(|(_, new)| *new));
+                self.note_transferred(&to, &done);
                 Ok(StoreReply::Copied { uid_validity: done.uid_validity, uids: done.uids })
             }
             StoreRequest::Expunge { mailbox, uids } => {
@@ -205,9 +205,10 @@ impl Mailboxes {
                 let Some(name) = staged.first().map(|staged| staged.mailbox.clone()) else {
                     return Err(StoreError::NotAllowed("there is no message"));
                 };
+                let flags: Vec<Flags> = staged.iter().map(|one| one.flags.clone()).collect();
                 let messages: Done<Vec<NewMessage>> = staged.into_iter().map(finish).collect();
                 let done = self.account.append(&name, messages?)?;
-                self.note_stored(&name, done.uids.iter().copied());
+                self.note_stored(&name, done.uids.iter().copied().zip(&flags));
                 return Ok(StoreReply::Appended {
                     uid_validity: done.uid_validity,
                     uids: done.uids,
@@ -415,12 +416,28 @@ impl Mailboxes {
             .with("mailbox", mailbox.as_str())
     }
 
-    fn note_stored(&mut self, mailbox: &MailboxName, uids: impl Iterator<Item = Uid>) {
-        for uid in uids.take(NOTES_MAX) {
+    fn note_stored<'f>(
+        &mut self,
+        mailbox: &MailboxName,
+        messages: impl Iterator<Item = (Uid, &'f Flags)>,
+    ) {
+        for (uid, flags) in messages.take(NOTES_MAX) {
+            let names: Vec<&str> = flags.iter().map(Flag::as_str).collect();
             let text = format!("message {uid} is in {mailbox}");
             let note = self.note("stored", text, mailbox).with("uid", uid.get());
-            self.notes.push(note);
+            self.notes.push(note.with("flags", names));
         }
+    }
+
+    /// Copied and moved messages keep their flags.
+    fn note_transferred(&mut self, mailbox: &MailboxName, done: &Transferred) {
+        let (Some((_, first)), Some((_, last))) = (done.uids.first(), done.uids.last()) else {
+            return;
+        };
+        let rows = self.account.rows(done.mailbox, first.get()..=last.get(), NOTES_MAX);
+        // A mailbox that went meanwhile has nothing to tell.
+        let rows = rows.unwrap_or_default();
+        self.note_stored(mailbox, rows.iter().map(|row| (row.uid, &row.flags)));
     }
 
     fn note_expunged(&mut self, uids: impl Iterator<Item = Uid>) {

@@ -78,3 +78,19 @@ fn a_letter_and_its_reading_in_idle_are_one_tree() {
         .collect();
     assert_eq!(others, Vec::<&str>::new());
 }
+
+/// RFC 9051 §6.4.8: a moved message keeps its flags, and its note says so.
+#[test]
+fn a_message_that_was_read_and_moved_is_not_told_as_new() {
+    let (_, events) = events(&[
+        r#"read = { by = "carlos", wait = "1m", then = { to = "Kitchen" } }"#,
+        r#"write = { from = "andrea", to = ["carlos"], subject = "Ketchup" }"#,
+    ]);
+    let in_kitchen: Vec<_> = events
+        .iter()
+        .filter(|event| event.kind.as_deref() == Some("stored"))
+        .filter(|event| event.data.get("mailbox").is_some_and(|name| name == "Kitchen"))
+        .map(|event| event.data.get("flags").cloned())
+        .collect();
+    assert_eq!(in_kitchen, [Some(serde_json::json!(["\\Seen"]))]);
+}
