@@ -41,6 +41,11 @@ const PAIR_FAULTS = {
 const MESSAGE_FAULTS = {
   drop: (of) => ({ drop: { of, count: 1 } }),
   delay: (of) => ({ delay: { of, by: "1s", count: 1 } }),
+};
+
+/** Faults that a stream cannot have: its sequence numbers hide a second copy.
+ * @type {Record<string, (of: string) => Record<string, any>>} */
+const DATAGRAM_FAULTS = {
   duplicate: (of) => ({ duplicate: { of, count: 1 } }),
 };
 
@@ -48,6 +53,10 @@ const MESSAGE_FAULTS = {
  * @type {Record<string, (of: string) => Record<string, any>>} */
 const DNS_FAULTS = {
   corrupt: (of) => ({ rewrite: { of, field: "id", flip: "01", count: 1 } }),
+};
+
+/** @type {Record<string, (of: string) => Record<string, any>>} */
+const DNS_DATAGRAM_FAULTS = {
   forge: (of) => ({ forge: { of, address: "203.0.113.66", after: "1ms", count: 1 } }),
 };
 
@@ -84,7 +93,9 @@ export function pairFaultButtons(one, other) {
 
 /** @param {EventView} event */
 export function messageFaults(event) {
-  const kinds = { ...MESSAGE_FAULTS, ...(event.room === "dns" ? DNS_FAULTS : {}) };
+  const [isDatagram, isDns] = [event.transport === "udp", event.room === "dns"];
+  const kinds = { ...MESSAGE_FAULTS, ...(isDatagram ? DATAGRAM_FAULTS : {}),
+    ...(isDns ? DNS_FAULTS : {}), ...(isDns && isDatagram ? DNS_DATAGRAM_FAULTS : {}) };
   return menu({ class: "menu-button quiet", title: t("break_message") },
     [icon("bolt", 14), t("break")],
     (close) => h("div", { class: "menu-list" },

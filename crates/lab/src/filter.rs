@@ -49,12 +49,31 @@ impl Filter {
         evaluate::evaluate(&self.root, event, hosts)
     }
 
+    /// Whether only messages of streams can pass, as far as the filter itself
+    /// says so: `tcp`, `mail`, `http`.
+    #[must_use]
+    pub(crate) fn wants_streams(&self) -> bool {
+        wants_streams(&self.root)
+    }
+
     /// The filter as it was written.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 }
+
+fn wants_streams(node: &Node) -> bool {
+    match node {
+        Node::And(nodes) => nodes.iter().any(wants_streams),
+        Node::Or(nodes) => !nodes.is_empty() && nodes.iter().all(wants_streams),
+        Node::Word(word) | Node::Scope(Scope::Room, word) => STREAMS.contains(&word.as_str()),
+        Node::Everything | Node::Not(_) | Node::Scope(..) | Node::Compare { .. } => false,
+    }
+}
+
+/// The transport, and the rooms whose messages travel over nothing else.
+const STREAMS: [&str; 3] = ["tcp", "mail", "http"];
 
 /// The parsed expression.
 #[derive(Clone, Debug, PartialEq)]

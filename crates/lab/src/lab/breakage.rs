@@ -54,6 +54,7 @@ impl Lab {
                 message(&delay.of, delay.skip, delay.count, action, "delayed")
             }
             Fault::Duplicate(which) => {
+                datagrams(&which.of)?;
                 add(&which.of, self.matcher(which), MessageAction::Duplicate(1), "sent twice")
             }
             Fault::Rewrite(rewrite) => {
@@ -61,6 +62,7 @@ impl Lab {
                 message(&rewrite.of, rewrite.skip, rewrite.count, action, "changed")
             }
             Fault::Forge(forge) => {
+                datagrams(&forge.of)?;
                 let action = MessageAction::Forge(forger(forge));
                 message(&forge.of, 0, forge.count, action, "forged")
             }
@@ -163,6 +165,16 @@ impl Lab {
         let (filter, hosts) = (of.0.clone(), self.hosts().clone());
         Arc::new(move |message| filter.matches(&tell(message), &hosts))
     }
+}
+
+/// A stream has no second copies and no forged answers.
+fn datagrams(of: &FilterText) -> Result<(), LabError> {
+    if !of.0.wants_streams() {
+        return Ok(());
+    }
+    let problem =
+        format!("only datagrams can have this: `{}` are messages of streams", of.0.text());
+    Err(LabError::Bad(problem))
 }
 
 fn on_its_way(message: &MessageView<'_>) -> EventView {

@@ -8,7 +8,7 @@ use capa7_mail_proto::mailbox::{Flag, MailboxName};
 use toml::Spanned;
 
 use super::deeds::{Action, Fault, Load, Send};
-use super::file::{Claim, MeasureValue, ScenarioFile};
+use super::file::{Claim, FilterText, MeasureValue, ScenarioFile};
 use super::letters::{Attachment, Read, ReadProtocol};
 use crate::source::SourceError;
 use crate::world::build::Place;
@@ -426,6 +426,19 @@ impl Names<'_> {
         }
     }
 
+    /// What streams cannot have is not asked of them.
+    fn datagrams(&self, what: &str, of: &FilterText) -> Result<(), SourceError> {
+        if !of.0.wants_streams() {
+            return Ok(());
+        }
+        let problem = format!(
+            "only datagrams are {what}: `{}` are messages of streams; use drop, delay, rewrite, \
+             reset or refuse",
+            of.0.text()
+        );
+        Err(SourceError::of_file(self.place.file, problem))
+    }
+
     fn fault(&self, fault: &Fault) -> Result<(), SourceError> {
         match fault {
             Fault::Down(host) => self.host(host),
@@ -448,12 +461,9 @@ impl Names<'_> {
                 self.hex(rewrite.set.as_ref())?;
                 self.hex(rewrite.flip.as_ref())
             }
-            Fault::Drop(_)
-            | Fault::Delay(_)
-            | Fault::Duplicate(_)
-            | Fault::Forge(_)
-            | Fault::Refuse(_)
-            | Fault::Clear(_) => Ok(()),
+            Fault::Duplicate(which) => self.datagrams("sent twice", &which.of),
+            Fault::Forge(forge) => self.datagrams("answered by a forger", &forge.of),
+            Fault::Drop(_) | Fault::Delay(_) | Fault::Refuse(_) | Fault::Clear(_) => Ok(()),
         }
     }
 }

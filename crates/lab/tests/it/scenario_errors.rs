@@ -149,3 +149,19 @@ fn actions_that_are_apart_must_begin_together() {
     let both = GOOD.replacen(step, step_of_two, 1);
     assert!(Scenario::from_path(&Folder::new("apart-both", &both, ENGLISH).0).is_ok());
 }
+
+/// A stream's sequence numbers make a second copy invisible: such a fault would
+/// do nothing.
+#[test]
+fn a_fault_that_no_stream_can_have_is_told() {
+    let fault = |of: &str| {
+        let text =
+            GOOD.replace("drop = { of = \"dns\" }", &format!("duplicate = {{ of = \"{of}\" }}"));
+        Scenario::from_path(&Folder::new("streams", &text, ENGLISH).0)
+    };
+    for of in ["mail && from:carlos", "tcp", "dns && room:mail || http"] {
+        let error = fault(of).expect_err(of).to_string();
+        assert!(error.contains("only datagrams") && error.contains("reset"), "{error}");
+    }
+    assert!(fault("dns && from:carlos || mail").is_ok() && fault("!tcp").is_ok());
+}
