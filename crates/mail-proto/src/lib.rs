@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod archive;
 pub mod dissect;
 pub mod envelope;
 pub mod fuzzing;

@@ -158,7 +158,9 @@ async fn work(
         told(&format!("webmail at {scheme}://{}", listener.local_addr()));
         server.add_webmail(listener, &server_config)?;
     }
-    let answering = host.spawn("mail control", control::answer(control, server.queue().clone()));
+    let (queue, store) = (server.queue().clone(), server.store().clone());
+    let answering =
+        host.spawn("mail control", control::answer(host.clone(), control, queue, store));
     for port in &ports {
         told(&format!("{} on {}{}", port.service.name(), port.at, port.tls.words()));
     }
@@ -202,6 +204,8 @@ fn server_config(
     server.schedule = config.queue.schedule();
     Ok(server)
 }
+
+pub use control::MAILBOXES_CHANGED;
 
 /// The control socket's name in the data folder.
 pub const CONTROL_NAME: &str = "control";

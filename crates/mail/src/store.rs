@@ -24,6 +24,7 @@ mod error;
 mod expunge;
 mod flags;
 mod mailboxes;
+mod present;
 mod row;
 mod schema;
 mod transfer;
@@ -48,6 +49,7 @@ pub use error::StoreError;
 pub use expunge::{Expunged, Which};
 pub use flags::{FlagChange, FlagsChanged, UnchangedSince};
 pub use mailboxes::{MAILBOXES_MAX, Mailbox, MailboxId};
+pub use present::Present;
 pub use row::{Row, Texts};
 pub use transfer::Transferred;
 pub use watch::{NewsHeld, Watch};
@@ -136,6 +138,15 @@ impl Store {
             }
         }
         Ok(account)
+    }
+
+    /// Another program changed an account's mailboxes: sessions that watch it look.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn changed_elsewhere(&self, name: &AccountName) -> Result<(), StoreError> {
+        let open = commit::lock(&self.shared.accounts).get(name).cloned();
+        open.map_or(Ok(()), |account| account.look_again())
     }
 
     /// The accounts that have mailboxes here, in the order of their names.

@@ -1,5 +1,6 @@
 //! `capa7 mail …`: e-mail.
 
+mod archive;
 mod check;
 mod fetch;
 mod queue;
@@ -26,6 +27,11 @@ pub(crate) enum MailCommand {
     Queue(queue::QueueArguments),
     /// Compare the index of every account with its files
     Check(check::CheckArguments),
+    /// Take messages of an mbox or a Maildir into an account; what it holds
+    /// already is passed over
+    Import(archive::ImportArguments),
+    /// Write an account's mailboxes to a Maildir or to mbox files
+    Export(archive::ExportArguments),
     /// Hand one message to a server, as a mail program does
     Send(send::SendArguments),
     /// Read a mailbox: list, show, save, move, delete
@@ -47,6 +53,8 @@ pub(crate) fn run(command: &MailCommand) -> anyhow::Result<ExitCode> {
         MailCommand::User(arguments) => user::run(arguments),
         MailCommand::Queue(arguments) => queue::run(arguments),
         MailCommand::Check(arguments) => check::run(arguments),
+        MailCommand::Import(arguments) => archive::run_import(arguments),
+        MailCommand::Export(arguments) => archive::run_export(arguments),
         MailCommand::Send(arguments) => send::run(arguments),
         MailCommand::Fetch(arguments) => fetch::run(arguments),
     }

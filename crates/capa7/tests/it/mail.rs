@@ -1,5 +1,6 @@
 //! `capa7 mail serve` and its commands, with real clients.
 
+mod archive;
 mod fetch;
 mod readers;
 
@@ -135,6 +136,40 @@ fn deliver(port: u16, to: &str, text: &str) {
     for (line, code) in lines {
         writer.write_all(format!("{line}\r\n").as_bytes()).unwrap();
         expect(&mut reader, code);
+    }
+}
+
+/// An IMAP session, spoken by hand.
+struct Imap {
+    reader: BufReader<TcpStream>,
+    writer: TcpStream,
+}
+
+impl Imap {
+    fn log_in(port: u16, name: &str) -> Self {
+        let (reader, writer) = dial(port);
+        let mut session = Self { reader, writer };
+        session.wait_for("* OK");
+        session.say(&format!("log LOGIN {name}@a.test secreto-{name}"), "log OK");
+        session
+    }
+
+    /// Says a line and waits for what begins so.
+    fn say(&mut self, line: &str, answer: &str) -> String {
+        self.writer.write_all(format!("{line}\r\n").as_bytes()).unwrap();
+        self.wait_for(answer)
+    }
+
+    /// The next line that begins so.
+    fn wait_for(&mut self, start: &str) -> String {
+        loop {
+            let mut line = String::new();
+            let count = self.reader.read_line(&mut line).unwrap();
+            assert!(count > 0, "the session ended without {start:?}");
+            if line.starts_with(start) {
+                return line;
+            }
+        }
     }
 }
 

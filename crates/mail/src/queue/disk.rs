@@ -1,56 +1,42 @@
-//! Whether the disk takes what is written, told once per change.
+//! Whether the queue's disk takes what is written.
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rusqlite::ErrorCode;
+use capa7_net::Host;
 
 use super::AcceptError;
+use crate::disk::{DiskFailure, DiskHealth};
 
 /// The disk of the queue's folder.
-#[derive(Debug)]
 pub(super) struct Disk {
     root: PathBuf,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    journal: Option<DiskFailure>,
-    rows: Option<DiskFailure>,
+    journal: DiskHealth,
+    rows: DiskHealth,
 }
 
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
+    /// Messages as they come, in the journal or in files of their own.
     Journal,
+    /// Who gets what.
     Rows,
 }
 
-/// Why it does not take it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum DiskFailure {
-    Full,
-    ReadOnly,
-    Other(String),
-}
-
 impl Disk {
-    pub(super) fn new(root: PathBuf) -> Self {
-        Self { root, state: Mutex::default() }
+    pub(super) fn new(host: &Host, root: PathBuf) -> Self {
+        Self { root, journal: DiskHealth::new(host), rows: DiskHealth::new(host) }
     }
 
     /// Why the rows are behind. The journal needs no such mark: each message
     /// finds out anew.
     pub(super) fn rows_failure(&self) -> Option<DiskFailure> {
-        self.state().rows.clone()
+        self.rows.failure()
     }
 
     pub(super) fn failed(&self, part: Part, failure: &DiskFailure) {
-        let mut state = self.state();
-        let before = state.part(part).replace(failure.clone());
-        if before.as_ref() == Some(failure) {
+        if !self.part(part).failed(failure) {
             return;
         }
         let folder = self.root.display();
@@ -71,49 +57,16 @@ impl Disk {
     }
 
     pub(super) fn works(&self, part: Part) {
-        if let Some(before) = self.state().part(part).take() {
+        if let Some(before) = self.part(part).works() {
             let folder = self.root.display();
             tracing::info!("the queue's folder {folder} takes mail again (it was: {before:?})");
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    const fn part(&mut self, part: Part) -> &mut Option<DiskFailure> {
+    const fn part(&self, part: Part) -> &DiskHealth {
         match part {
-            Part::Journal => &mut self.journal,
-            Part::Rows => &mut self.rows,
-        }
-    }
-}
-
-impl From<&io::Error> for DiskFailure {
-    fn from(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge => Self::Full,
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Self::ReadOnly,
-            _ => Self::Other(error.to_string()),
-        }
-    }
-}
-
-impl DiskFailure {
-    /// The disk's share in a failure of SQLite; none when it is not to blame.
-    pub(super) fn of_rows(error: &rusqlite::Error) -> Option<Self> {
-        match error.sqlite_error_code()? {
-            ErrorCode::DiskFull => Some(Self::Full),
-            ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Some(Self::ReadOnly),
-            ErrorCode::SystemIoFailure
-            | ErrorCode::CannotOpen
-            | ErrorCode::DatabaseBusy
-            | ErrorCode::DatabaseLocked => Some(Self::Other(error.to_string())),
-            _ => None,
+            Part::Journal => &self.journal,
+            Part::Rows => &self.rows,
         }
     }
 }

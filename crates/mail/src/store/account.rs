@@ -73,11 +73,7 @@ impl Account {
             maildrop: Arc::default(),
             cause: AtomicU64::new(0),
         };
-        let modseq = account.read(|index| {
-            let modseq: i64 = index.query_row("SELECT modseq FROM account", [], |r| r.get(0))?;
-            Ok(ModSeq(modseq.unsigned_abs()))
-        })?;
-        account.news.tell(Seen { modseq, names: 0 });
+        account.look_again()?;
         account.change(mailboxes::create_first_ones)?;
         Ok(account)
     }
@@ -126,6 +122,16 @@ impl Account {
     pub fn lock_maildrop(&self) -> Option<MaildropLock> {
         let taken = self.maildrop.swap(true, Ordering::AcqRel);
         (!taken).then(|| MaildropLock(Arc::clone(&self.maildrop)))
+    }
+
+    /// Tells those who watch of what another program changed.
+    pub(super) fn look_again(&self) -> Result<(), StoreError> {
+        let modseq = self.read(|index| {
+            let modseq: i64 = index.query_row("SELECT modseq FROM account", [], |r| r.get(0))?;
+            Ok(ModSeq(modseq.unsigned_abs()))
+        })?;
+        self.settle(&Effects { modseq: Some(modseq), names: true, ..Effects::default() });
+        Ok(())
     }
 
     /// Closes what is open of the index until somebody needs it: an idle
