@@ -10,6 +10,7 @@
 pub mod agent;
 pub mod archive;
 pub mod config;
+mod disk;
 pub mod imap;
 pub mod imap_client;
 pub mod pop3;

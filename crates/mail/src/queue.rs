@@ -40,10 +40,12 @@ use capa7_net::{Cause, Task};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::disk::DiskFailure;
 use crate::spool::{Incoming, MessageWriter, SpooledMessage, Sync};
 
 pub use manage::{Entry, EntryState, QueueFiles, QueueTable, Selection, TableRow};
 
+use disk::Part;
 use intake::Submission;
 use ledger::Request;
 use rows::{Command, Write};
@@ -180,6 +182,14 @@ impl Queue {
         MessageWriter::new(self.shared.host.clone(), Arc::clone(&self.incoming))
     }
 
+    /// Why a message whose bytes could not be written is not accepted; the
+    /// operator is told.
+    pub(crate) fn unwritable(&self, error: &io::Error) -> AcceptError {
+        let failure = DiskFailure::from(error);
+        self.shared.disk.failed(Part::Journal, &failure);
+        failure.into()
+    }
+
     /// Takes a message for all recipients of its envelope; returns when it is
     /// durable, so that the answer may be 250 (RFC 5321 §4.2.5, §6.1).
     ///
@@ -194,7 +204,8 @@ impl Queue {
         if let Some(failure) = self.shared.refuses() {
             return Err(failure.into());
         }
-        let (head, message) = message.head(&self.shared.host).await.map_err(AcceptError::Disk)?;
+        let looked = message.head(&self.shared.host).await;
+        let (head, message) = looked.map_err(|error| self.unwritable(&error))?;
         let passed = servers_passed(&head);
         drop(head);
         // RFC 5321 §6.3: a large bound, at least 100.

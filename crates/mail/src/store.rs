@@ -20,6 +20,7 @@ mod body;
 mod change;
 mod check;
 mod commit;
+mod disk;
 mod error;
 mod expunge;
 mod flags;
@@ -39,6 +40,8 @@ use capa7_net::Host;
 use indexmap::IndexMap;
 
 use crate::users::AccountName;
+
+use disk::StoreDisk;
 
 pub use account::{Account, MaildropLock};
 pub use append::{Appended, Body, Delivery, DeliveryToken, NewMessage};
@@ -84,6 +87,7 @@ struct Shared {
     host: Host,
     root: PathBuf,
     options: StoreOptions,
+    disk: Arc<StoreDisk>,
     /// The least lately used one first.
     accounts: Mutex<IndexMap<AccountName, Arc<Account>>>,
 }
@@ -107,6 +111,7 @@ impl Store {
             host: host.clone(),
             root: root.to_owned(),
             options,
+            disk: Arc::new(StoreDisk::new(host, root)),
             accounts: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -118,13 +123,14 @@ impl Store {
     /// # Errors
     /// The disk's, or a damaged index.
     pub fn account(&self, name: &AccountName) -> Result<Arc<Account>, StoreError> {
-        let Shared { host, root, options, accounts } = &*self.shared;
+        let Shared { host, root, options, disk, accounts } = &*self.shared;
         let mut accounts = commit::lock(accounts);
         if let Some(account) = accounts.shift_remove(name) {
             accounts.insert(name.clone(), Arc::clone(&account));
             return Ok(account);
         }
-        let account = Arc::new(Account::open(host, name, &root.join(name.as_str()), options.sync)?);
+        let opened = Account::open(host, name, &root.join(name.as_str()), options.sync, disk);
+        let account = Arc::new(opened.inspect_err(|error| disk.failed(error))?);
         accounts.insert(name.clone(), Arc::clone(&account));
         for _ in 0..RESTED_PER_OPENING {
             if accounts.len() <= options.accounts_open_max {

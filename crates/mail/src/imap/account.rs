@@ -505,10 +505,12 @@ fn refusal(error: StoreError) -> Refusal {
         StoreError::NotAllowed(why) => Refusal::Cannot(why.to_owned()),
         StoreError::TooMany(what) => Refusal::Limit(format!("too many {what}")),
         StoreError::Full(_) => Refusal::OverQuota,
-        StoreError::ReadOnly(_) | StoreError::Damaged(_) | StoreError::Disk(_) => {
+        StoreError::Damaged(_) => {
             tracing::error!(%error, "the mailbox store failed");
             Refusal::Unavailable
         }
+        // The store tells the operator, once and not for each command.
+        StoreError::ReadOnly(_) | StoreError::Disk(_) => Refusal::Unavailable,
     }
 }
 

@@ -228,7 +228,7 @@ impl Connection {
             None => Ok(()),
         };
         let updated = updated.map_err(|error| {
-            tracing::error!(%error, "messages cannot be removed");
+            tracing::debug!(%error, "messages cannot be removed");
             UpdateFailed
         });
         self.session.handle(cause, Input::Updated(updated));

@@ -1,6 +1,6 @@
 //! A queue begins: what a process before left is taken up first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
@@ -51,6 +51,7 @@ impl Queue {
             tell: tell.clone(),
             sessions: BTreeMap::new(),
             tasks: Vec::new(),
+            outbox: VecDeque::new(),
         };
         let tasks = Tasks {
             intake: host.spawn(
@@ -97,7 +98,7 @@ fn open(
         stub,
         users,
         store,
-        disk: Disk::new(root.clone()),
+        disk: Disk::new(&host, root.clone()),
         journal: root.join("journal"),
         files,
         reader: Mutex::new(Rows::open_to_read(&path).map_err(io::Error::other)?),

@@ -11,12 +11,13 @@ use capa7_net::Cause;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use super::disk::{DiskFailure, Part};
+use super::disk::Part;
 use super::ledger::Request;
 use super::notes;
 use super::rows::{Imported, ImportedRecipient, Location, Wishes, Write};
 use super::shared::Shared;
 use super::{AcceptError, QueueId};
+use crate::disk::DiskFailure;
 use crate::spool::journal::{Journal, Mark, Place, Record};
 use crate::spool::{Body, SpooledMessage, Sync};
 

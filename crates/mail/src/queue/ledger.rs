@@ -7,9 +7,10 @@ use std::time::Duration;
 use capa7_mail_proto::queue::{Input, MessageId};
 use tokio::sync::{mpsc, oneshot};
 
-use super::disk::{DiskFailure, Part};
+use super::disk::Part;
 use super::rows::{Rows, Write};
 use super::shared::Shared;
+use crate::disk::DiskFailure;
 use crate::spool::journal;
 
 /// A change, and who waits for it when it is not the runner.
@@ -81,13 +82,13 @@ fn write(shared: &Shared, rows: &mut Rows, writes: &[Write]) -> Result<Vec<Outco
     let effects = match rows.write(writes) {
         Ok(effects) => effects.into_iter().map(Ok).collect(),
         Err(error) => {
-            if let Some(failure) = DiskFailure::of_rows(&error) {
+            if let Some(failure) = DiskFailure::of_sqlite(&error) {
                 return Err(failure);
             }
             let mut effects = Vec::with_capacity(writes.len());
             for one in writes {
                 let done = rows.write(std::slice::from_ref(one));
-                if let Some(failure) = done.as_ref().err().and_then(DiskFailure::of_rows) {
+                if let Some(failure) = done.as_ref().err().and_then(DiskFailure::of_sqlite) {
                     return Err(failure);
                 }
                 effects.push(done.map(|mut done| done.pop().unwrap_or_default()));

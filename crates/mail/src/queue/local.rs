@@ -78,9 +78,8 @@ async fn one_account(
                 StoreError::Full(_) => (3, 1),
                 _ => (3, 0),
             };
-            if error.is_machine() {
-                tracing::error!("message {id} waits, for the store of {account} fails: {error}");
-            }
+            // The store tells the operator, once and not for each message.
+            tracing::debug!("message {id} waits, for the store of {account} fails: {error}");
             Outcome::Deferred(Reason::Found(Reply::new(451, Some(code), error.to_string())))
         }
     }

@@ -1,6 +1,6 @@
 //! Does what the policy decides: one task owns the machine, the others report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ pub(super) struct Runner {
     pub(super) tell: mpsc::UnboundedSender<Input>,
     pub(super) sessions: BTreeMap<BatchId, mpsc::UnboundedSender<Job>>,
     pub(super) tasks: Vec<Task<()>>,
+    /// What waits for the task of the rows, which may wait for a disk. Bounded
+    /// by the rows of the batches that are open.
+    pub(super) outbox: VecDeque<Write>,
 }
 
 impl Runner {
@@ -37,18 +40,25 @@ impl Runner {
             while let Some(output) = self.dispatcher.poll() {
                 if let Output::Wake { at, .. } = output {
                     wake = Some(at);
-                } else if self.serve(output).await.is_none() {
-                    return;
+                } else {
+                    self.serve(output).await;
                 }
             }
             self.tasks.retain(|task| !task.is_finished());
-            if is_stopping && self.dispatcher.batches_open() == 0 {
+            if is_stopping && self.outbox.is_empty() && self.dispatcher.batches_open() == 0 {
                 return self.finish().await;
             }
             let now = self.shared.now();
             let sleep = wake.map_or(SLEEP_MAX, |at: Moment| at.since(now)).min(SLEEP_MAX);
             let input = tokio::select! {
                 biased;
+                room = self.ledger.reserve(), if !self.outbox.is_empty() => {
+                    let Ok(room) = room else { return };
+                    if let Some(write) = self.outbox.pop_front() {
+                        room.send(Request { write, answer: None });
+                    }
+                    continue;
+                }
                 event = self.events.recv() => event,
                 () = self.shared.host.sleep(sleep), if !is_stopping => Some(Input::Timer),
             };
@@ -73,8 +83,8 @@ impl Runner {
         let _ = host.timeout(GOODBYE, goodbye).await;
     }
 
-    /// Does one output; none when the rows' task has gone.
-    async fn serve(&mut self, output: Output) -> Option<()> {
+    /// Does one output.
+    async fn serve(&mut self, output: Output) {
         match output {
             Output::FindDue { after, until } => self.read(move |shared| {
                 let page = shared.read(|rows| rows.due(after, until))?;
@@ -88,7 +98,7 @@ impl Runner {
                 Some(Input::Loaded { batch, rows: rows.unwrap_or_default() })
             }),
             Output::Record { batch, attempts } => {
-                self.write(Write::Record(batch, attempts)).await?;
+                self.outbox.push_back(Write::Record(batch, attempts));
             }
             Output::LookUpExchanges { batch, domain, cause } => {
                 let (shared, tell) = (self.shared.clone(), self.tell.clone());
@@ -110,10 +120,9 @@ impl Runner {
             Output::Close(batch) => {
                 self.sessions.remove(&batch);
             }
-            Output::Settle(settlement) => self.settle(settlement).await?,
+            Output::Settle(settlement) => self.settle(settlement).await,
             Output::Wake { .. } => {}
         }
-        Some(())
     }
 
     fn spawn(&mut self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
@@ -133,10 +142,6 @@ impl Runner {
         });
     }
 
-    async fn write(&self, write: Write) -> Option<()> {
-        self.ledger.send(Request { write, answer: None }).await.ok()
-    }
-
     fn deliver(&mut self, batch: BatchId, job: Job) {
         let job = match self.sessions.get(&batch) {
             Some(session) => match session.send(job) {
@@ -154,7 +159,7 @@ impl Runner {
 
     /// Notes what became of recipients and writes it down, with the
     /// notifications that follow.
-    async fn settle(&mut self, settlement: Settlement) -> Option<()> {
+    async fn settle(&mut self, settlement: Settlement) {
         let shared = self.shared.clone();
         let message = settlement.message;
         let indexes: Vec<u32> = settlement.changes.iter().map(|(index, _)| *index).collect();
@@ -190,7 +195,7 @@ impl Runner {
             made = shared.host.blocking(write).await;
         }
         let settled = Settled { settlement, notices: made, causes };
-        self.write(Write::Settle(Box::new(settled))).await
+        self.outbox.push_back(Write::Settle(Box::new(settled)));
     }
 }
 

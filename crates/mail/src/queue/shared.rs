@@ -12,8 +12,9 @@ use capa7_net::Host;
 
 use super::QueueConfig;
 use super::begin::FolderLock;
-use super::disk::{Disk, DiskFailure};
+use super::disk::Disk;
 use super::rows::{Location, Rows, Stored};
+use crate::disk::DiskFailure;
 use crate::spool::journal;
 use crate::store::Store;
 use crate::users::Users;

@@ -242,7 +242,7 @@ impl Connection {
                         .await
                         .map(|id| id.to_string())
                         .map_err(|error| refusal_of(&error)),
-                    Err(error) => Err(unwritable(&error)),
+                    Err(error) => Err(refusal_of(&queue.unwritable(&error))),
                 }
             }
             (Some(Incoming::Held(held)), Destination::Channel(channel)) => {
@@ -251,7 +251,9 @@ impl Connection {
                 let sent = channel.send(taken).await;
                 sent.map(|()| "taken".to_owned()).map_err(|_| refusal_of(&AcceptError::Closed))
             }
-            (Some(Incoming::Broken(error)), _) => Err(unwritable(&error)),
+            (Some(Incoming::Broken(error)), Destination::Queue(queue)) => {
+                Err(refusal_of(&queue.unwritable(&error)))
+            }
             _ => Err(refusal_of(&AcceptError::Closed)),
         };
         match accepted {
@@ -314,15 +316,6 @@ fn refusal_of(error: &AcceptError) -> Reply {
         AcceptError::Closed => (451, (3, 2)),
     };
     Reply::new(code, Some(enhanced), error.to_string())
-}
-
-fn unwritable(error: &io::Error) -> Reply {
-    tracing::error!(%error, "a message cannot be written");
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => refusal_of(&AcceptError::Full),
-        io::ErrorKind::ReadOnlyFilesystem => refusal_of(&AcceptError::ReadOnly),
-        _ => Reply::new(451, Some((3, 0)), "the message cannot be kept at this time"),
-    }
 }
 
 fn timed_out(_: capa7_net::Elapsed) -> io::Error {

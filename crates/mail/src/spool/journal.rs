@@ -81,6 +81,7 @@ impl Journal {
     /// Appends records and makes them durable, all or none.
     pub(crate) fn append(&mut self, records: &[Record]) -> io::Result<Vec<Place>> {
         let sync = self.sync;
+        let path = self.folder.clone();
         let segment = self.segment()?;
         let (mut written, mut places) = (Vec::new(), Vec::with_capacity(records.len()));
         for record in records {
@@ -92,16 +93,24 @@ impl Journal {
             places.push(place);
         }
         let mut done = segment.file.write_all_at(&written, segment.end);
-        if done.is_ok() && sync == Sync::Full {
+        let is_written = done.is_ok();
+        if is_written && sync == Sync::Full {
             done = segment.file.sync_data();
         }
         if let Err(error) = done {
-            // Nobody is told that these are kept, so no restart may find them. After
-            // a failed sync the kernel may have dropped pages: the segment is left.
-            if segment.file.set_len(segment.end).and_then(|()| segment.file.sync_data()).is_err() {
-                tracing::error!("the queue's journal cannot be cut back after: {error}");
+            // Nobody is told that these are kept, so no restart may find them.
+            let cut = segment.file.set_len(segment.end).and_then(|()| segment.file.sync_data());
+            if let Err(cut) = &cut {
+                tracing::error!("the queue's journal cannot be cut back ({cut}) after: {error}");
             }
-            self.open = None;
+            if segment.end == 0 {
+                // A full disk would collect an empty file per message.
+                let _ = fs::remove_file(path_of(&path, segment.number));
+                self.open = None;
+            } else if is_written || cut.is_err() {
+                // After a failed sync the kernel may have dropped pages.
+                self.open = None;
+            }
             return Err(error);
         }
         segment.end += octets(written.len());

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 
 use super::body::Bodies;
 use super::commit::{Change, Committer, Effects, lock, sync_folder};
+use super::disk::StoreDisk;
 use super::watch::{News, NewsHeld, Seen};
 use super::{StoreError, Sync, Watch, mailboxes, schema};
 use crate::users::AccountName;
@@ -44,6 +45,7 @@ impl Account {
         name: &AccountName,
         folder: &Path,
         sync: Sync,
+        disk: &Arc<StoreDisk>,
     ) -> Result<Self, StoreError> {
         let bodies = folder.join("bodies");
         if !bodies.is_dir() {
@@ -68,7 +70,7 @@ impl Account {
             index,
             sync,
             readers: Mutex::default(),
-            bodies: Bodies::new(bodies, sync, Box::new(host.rng())),
+            bodies: Bodies::new(bodies, sync, Box::new(host.rng()), disk),
             news: Arc::default(),
             maildrop: Arc::default(),
             cause: AtomicU64::new(0),
@@ -151,7 +153,8 @@ impl Account {
         &self,
         work: impl FnOnce(&mut Change<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.committer.change(&|effects| self.settle(&effects), work)
+        let done = self.committer.change(&|effects| self.settle(&effects), work);
+        done.inspect_err(|error| self.bodies.disk.failed(error))
     }
 
     /// Looks at what is committed.

@@ -109,6 +109,9 @@ impl Account {
             Ok(Appended { mailbox: mailbox.id, uid_validity, uids, modseq })
         });
         settle(&mut staged, done.as_ref().err());
+        if done.is_ok() {
+            self.bodies.disk.works();
+        }
         done
     }
 
@@ -157,6 +160,7 @@ impl Account {
             Ok((done, fresh)) => {
                 if fresh > 0 {
                     settle(&mut staged, None);
+                    self.bodies.disk.works();
                 }
                 Ok(done)
             }

@@ -9,18 +9,20 @@ use std::fs::{self, File};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use rand::RngCore;
 use sha2::{Digest as _, Sha256};
 
 use super::commit::lock;
+use super::disk::StoreDisk;
 use super::{StoreError, Sync};
 
 /// The folder of an account's bodies.
 pub(super) struct Bodies {
     folder: PathBuf,
     sync: Sync,
+    pub(super) disk: Arc<StoreDisk>,
     names: Mutex<Box<dyn RngCore + Send>>,
 }
 
@@ -36,17 +38,22 @@ pub struct StagedBody {
 }
 
 /// Takes a body as it arrives.
-#[derive(Debug)]
 pub struct BodyWriter {
     file: File,
+    disk: Arc<StoreDisk>,
     staged: StagedBody,
     hash: Sha256,
     sync: Sync,
 }
 
 impl Bodies {
-    pub(super) fn new(folder: PathBuf, sync: Sync, names: Box<dyn RngCore + Send>) -> Self {
-        Self { folder, sync, names: Mutex::new(names) }
+    pub(super) fn new(
+        folder: PathBuf,
+        sync: Sync,
+        names: Box<dyn RngCore + Send>,
+        disk: &Arc<StoreDisk>,
+    ) -> Self {
+        Self { folder, sync, disk: Arc::clone(disk), names: Mutex::new(names) }
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -65,10 +72,15 @@ impl Bodies {
             match File::create_new(&path) {
                 Ok(file) => {
                     let staged = StagedBody { id, hash: [0; 32], size: 0, path, is_kept: false };
-                    return Ok(BodyWriter { file, staged, hash: Sha256::new(), sync: self.sync });
+                    let (disk, hash) = (Arc::clone(&self.disk), Sha256::new());
+                    return Ok(BodyWriter { file, disk, staged, hash, sync: self.sync });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(StoreError::disk(&path, &error)),
+                Err(error) => {
+                    let error = StoreError::disk(&path, &error);
+                    self.disk.failed(&error);
+                    return Err(error);
+                }
             }
         }
     }
@@ -99,7 +111,7 @@ impl BodyWriter {
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.hash.update(bytes);
         self.staged.size += bytes.len() as u64;
-        self.file.write_all(bytes).map_err(|error| StoreError::disk(&self.staged.path, &error))
+        self.file.write_all(bytes).map_err(|error| self.failed(&error))
     }
 
     /// Bytes so far.
@@ -115,10 +127,16 @@ impl BodyWriter {
     pub fn finish(mut self) -> Result<StagedBody, StoreError> {
         if self.sync == Sync::Full {
             let synced = self.file.sync_data();
-            synced.map_err(|error| StoreError::disk(&self.staged.path, &error))?;
+            synced.map_err(|error| self.failed(&error))?;
         }
         self.staged.hash = self.hash.finalize().into();
         Ok(self.staged)
+    }
+
+    fn failed(&self, error: &io::Error) -> StoreError {
+        let error = StoreError::disk(&self.staged.path, error);
+        self.disk.failed(&error);
+        error
     }
 }
 
@@ -228,6 +246,12 @@ pub(super) fn file_name(id: i64) -> String {
 pub(super) fn id_of(file_name: &str) -> Option<i64> {
     let id = u64::from_str_radix(file_name, 16).ok()?;
     (file_name.len() == 16).then(|| id.cast_signed())
+}
+
+impl fmt::Debug for BodyWriter {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "BodyWriter({})", self.staged.path.display())
+    }
 }
 
 impl fmt::Debug for Bodies {

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use capa7_mail_proto::mailbox::{MailboxName, Uid};
 
+use crate::disk::DiskFailure;
+
 /// Why the store did not do what it was asked. Nothing is half done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -69,7 +71,7 @@ impl From<rusqlite::Error> for StoreError {
         use rusqlite::ErrorCode;
         let text = format!("index: {error}");
         match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::Full(text),
+            _ if DiskFailure::of_sqlite(&error) == Some(DiskFailure::Full) => Self::Full(text),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly(text),
             // A column that does not hold what was written there has no code.
             None
