@@ -144,7 +144,8 @@ proptest! {
                 0_i64..253_402_300_800,
                 any_flags(),
                 "(Status: R\r\n|X-Status: D\r\n|Subject: a\r\n|>?From [a-z ]{0,3}\r\n| b\r\n){0,4}\
-                 (\r\n(>{0,3}From |From|>|\r|\n|\r\n|a|é|From x Thu Nov 26 16:12:40 2026\r\n){0,9})?",
+                 (\r\n(>{0,3}From |From|>|\r|\n|\r\n|a|é|From x Thu Nov 26 16:12:40 2026\r\n)\
+                 {0,9})?",
             ),
             0..4,
         ),
