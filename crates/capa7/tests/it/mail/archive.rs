@@ -120,7 +120,8 @@ fn mutt_reads_what_is_exported() {
         );
         folder.write("rc", rc);
         let mutt = mutt.display();
-        let line = format!("HOME=. {mutt} -n -F rc -f {from}; tmux -S s wait-for -S {from}");
+        let home = folder.path().display();
+        let line = format!("HOME={home} {mutt} -n -F rc -f {from}; tmux -S s wait-for -S {from}");
         let tmux = |words: &[&str]| {
             let mut command = Command::new("timeout");
             command.arg("30").arg(&tmux).args(["-S", "s"]).args(words);
