@@ -115,7 +115,7 @@ fn mutt_reads_what_is_exported() {
     folder.run(&[&words[..], &["maildir", "dir"]].concat()).text();
     for from in ["out", "dir"] {
         let rc = format!(
-            "set wait_key=no\nset pipe_decode=no\n\
+            "set folder=.\nset wait_key=no\nset pipe_decode=no\n\
              push '<limit>~F<enter><pipe-message>cat>seen-{from}<enter><exit>'\n"
         );
         folder.write("rc", rc);
