@@ -117,6 +117,7 @@ fn covered(message: &Message) -> usize {
 
 #[test]
 fn pop3_fields_have_their_values() {
+    // RFC 1939 §3, §5, §7; the code in brackets: RFC 2449 §8.
     let messages = dissect(usize::MAX);
     let cases = [
         (0, "status", &["+OK"][..]),
