@@ -58,7 +58,7 @@ impl MailServer {
     }
 }
 
-fn config(smtp: u16, submission: u16, more: &str) -> String {
+pub(crate) fn config(smtp: u16, submission: u16, more: &str) -> String {
     // Nobody answers names here: port 9 of this machine is closed.
     format!(
         "hostname = \"mail.a.test\"\ndomains = [\"a.test\"]\ndata = \"data\"\n\
@@ -68,7 +68,7 @@ fn config(smtp: u16, submission: u16, more: &str) -> String {
     )
 }
 
-fn serve(folder: &Folder) -> Running {
+pub(crate) fn serve(folder: &Folder) -> Running {
     let mut running =
         Running::start(&mut folder.capa7(&["mail", "serve", "--config", "mail.toml"]));
     running.wait_for("capa7: serving");
@@ -84,7 +84,7 @@ pub(crate) fn with_input(command: &mut Command, input: &str) -> Said {
     Said::from(child.wait_with_output().unwrap())
 }
 
-fn add_user(folder: &Folder, name: &str) {
+pub(crate) fn add_user(folder: &Folder, name: &str) {
     let address = format!("{name}@a.test");
     let mut add = folder.capa7(&["mail", "user", "add", &address]);
     let said = with_input(&mut add, &format!("secreto-{name}\n"));
@@ -103,7 +103,7 @@ pub(crate) fn certify(openssl: &Path, folder: &Folder) {
 }
 
 /// One line of a server's answers.
-fn expect(reader: &mut impl std::io::BufRead, code: &str) -> String {
+pub(crate) fn expect(reader: &mut impl std::io::BufRead, code: &str) -> String {
     let mut line = String::new();
     loop {
         line.clear();
@@ -115,14 +115,14 @@ fn expect(reader: &mut impl std::io::BufRead, code: &str) -> String {
     }
 }
 
-fn dial(port: u16) -> (BufReader<TcpStream>, TcpStream) {
+pub(crate) fn dial(port: u16) -> (BufReader<TcpStream>, TcpStream) {
     let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     (BufReader::new(stream.try_clone().unwrap()), stream)
 }
 
 /// Sends one message as another server does.
-fn deliver(port: u16, to: &str, text: &str) {
+pub(crate) fn deliver(port: u16, to: &str, text: &str) {
     let (mut reader, mut writer) = dial(port);
     expect(&mut reader, "220");
     let lines = [
@@ -174,7 +174,7 @@ impl Imap {
 }
 
 /// The bodies in the store that contain a text.
-fn stored(folder: &Folder, text: &str) -> usize {
+pub(crate) fn stored(folder: &Folder, text: &str) -> usize {
     let mut count = 0;
     let mut folders = vec![folder.path().join("data/mailboxes")];
     while let Some(next) = folders.pop() {
@@ -192,7 +192,7 @@ fn stored(folder: &Folder, text: &str) -> usize {
 }
 
 /// Waits until as many bodies contain a text, and no more.
-fn await_stored(folder: &Folder, text: &str, count: usize) {
+pub(crate) fn await_stored(folder: &Folder, text: &str, count: usize) {
     let deadline = Instant::now() + PATIENCE;
     while stored(folder, text) < count {
         assert!(Instant::now() < deadline, "{text} does not arrive");
@@ -554,7 +554,7 @@ fn a_server_under_load_that_is_told_to_end_loses_nothing() {
 }
 
 /// Whether a message was taken; none when the server is gone.
-fn send_one(port: u16, text: &str) -> Option<bool> {
+pub(crate) fn send_one(port: u16, text: &str) -> Option<bool> {
     let stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let (mut reader, mut writer) = (BufReader::new(stream.try_clone().unwrap()), stream);

@@ -13,6 +13,7 @@ mod commands;
 mod exchange;
 mod mail;
 mod mistakes;
+mod mutt;
 mod queries;
 mod sealed;
 mod serving;

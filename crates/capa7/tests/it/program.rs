@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -104,7 +104,18 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it, listening to both of its outputs.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::of(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// The same for a program that is told something; its standard input.
+    pub(crate) fn with_input(command: &mut Command) -> (Self, ChildStdin) {
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let input = child.stdin.take().unwrap();
+        (Self::of(child), input)
+    }
+
+    fn of(mut child: Child) -> Self {
         let (send, lines) = channel();
         listen(child.stdout.take().unwrap(), send.clone());
         listen(child.stderr.take().unwrap(), send);
@@ -130,6 +141,11 @@ impl Running {
                 }
             }
         }
+    }
+
+    /// Waits for a line, whatever it says; false when there is none in time.
+    pub(crate) fn next_line(&mut self, patience: Duration) -> bool {
+        self.lines.recv_timeout(patience).is_ok()
     }
 
     /// Whether `text` has been said, without waiting.
