@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use capa7_dissect::Cause;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use crate::capture::ConnectionId;
+use crate::passage::{self, Welcome};
 use crate::tls::Way;
 use crate::{real, virtual_net};
 
@@ -20,6 +21,8 @@ pub struct TcpListener(pub(crate) TcpListenerKind);
 pub(crate) enum TcpListenerKind {
     Real(real::TcpListener),
     Virtual(virtual_net::TcpListener),
+    /// Of a passage within the program.
+    Within(Welcome),
 }
 
 impl TcpListener {
@@ -35,6 +38,9 @@ impl TcpListener {
             TcpListenerKind::Virtual(listener) => {
                 listener.accept().await.map(TcpStreamKind::Virtual).map(TcpStream)
             }
+            TcpListenerKind::Within(listener) => {
+                listener.accept().await.map(TcpStreamKind::Within).map(TcpStream)
+            }
         }
     }
 
@@ -44,6 +50,7 @@ impl TcpListener {
         match &self.0 {
             TcpListenerKind::Real(listener) => listener.local_addr(),
             TcpListenerKind::Virtual(listener) => listener.local_addr(),
+            TcpListenerKind::Within(_) => passage::ADDRESS,
         }
     }
 }
@@ -56,6 +63,8 @@ pub struct TcpStream(pub(crate) TcpStreamKind);
 pub(crate) enum TcpStreamKind {
     Real(real::TcpStream),
     Virtual(virtual_net::TcpStream),
+    /// Of a passage within the program.
+    Within(DuplexStream),
 }
 
 impl TcpStream {
@@ -65,6 +74,7 @@ impl TcpStream {
         match &self.0 {
             TcpStreamKind::Real(stream) => stream.peer_addr(),
             TcpStreamKind::Virtual(stream) => stream.peer_addr(),
+            TcpStreamKind::Within(_) => passage::ADDRESS,
         }
     }
 
@@ -74,6 +84,7 @@ impl TcpStream {
         match &self.0 {
             TcpStreamKind::Real(stream) => stream.local_addr(),
             TcpStreamKind::Virtual(stream) => stream.local_addr(),
+            TcpStreamKind::Within(_) => passage::ADDRESS,
         }
     }
 
@@ -83,6 +94,7 @@ impl TcpStream {
         match &self.0 {
             TcpStreamKind::Real(stream) => stream.read_cause(),
             TcpStreamKind::Virtual(stream) => stream.read_cause(),
+            TcpStreamKind::Within(_) => Cause::NONE,
         }
     }
 
@@ -92,6 +104,7 @@ impl TcpStream {
         match &self.0 {
             TcpStreamKind::Real(stream) => stream.connection(),
             TcpStreamKind::Virtual(stream) => stream.connection(),
+            TcpStreamKind::Within(_) => None,
         }
     }
 
@@ -100,6 +113,7 @@ impl TcpStream {
         match &mut self.0 {
             TcpStreamKind::Real(stream) => stream.set_sealed(sealed),
             TcpStreamKind::Virtual(stream) => stream.set_sealed(sealed),
+            TcpStreamKind::Within(_) => {}
         }
     }
 
@@ -108,6 +122,7 @@ impl TcpStream {
         match &self.0 {
             TcpStreamKind::Real(stream) => stream.way(),
             TcpStreamKind::Virtual(stream) => stream.way(),
+            TcpStreamKind::Within(_) => None,
         }
     }
 
@@ -116,6 +131,7 @@ impl TcpStream {
         match &mut self.0 {
             TcpStreamKind::Real(stream) => stream.set_write_cause(cause),
             TcpStreamKind::Virtual(stream) => stream.set_write_cause(cause),
+            TcpStreamKind::Within(_) => {}
         }
     }
 }
@@ -129,6 +145,7 @@ impl AsyncRead for TcpStream {
         match &mut self.get_mut().0 {
             TcpStreamKind::Real(stream) => Pin::new(stream).poll_read(cx, buf),
             TcpStreamKind::Virtual(stream) => Pin::new(stream).poll_read(cx, buf),
+            TcpStreamKind::Within(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -142,6 +159,7 @@ impl AsyncWrite for TcpStream {
         match &mut self.get_mut().0 {
             TcpStreamKind::Real(stream) => Pin::new(stream).poll_write(cx, buf),
             TcpStreamKind::Virtual(stream) => Pin::new(stream).poll_write(cx, buf),
+            TcpStreamKind::Within(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -149,6 +167,7 @@ impl AsyncWrite for TcpStream {
         match &mut self.get_mut().0 {
             TcpStreamKind::Real(stream) => Pin::new(stream).poll_flush(cx),
             TcpStreamKind::Virtual(stream) => Pin::new(stream).poll_flush(cx),
+            TcpStreamKind::Within(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -156,6 +175,7 @@ impl AsyncWrite for TcpStream {
         match &mut self.get_mut().0 {
             TcpStreamKind::Real(stream) => Pin::new(stream).poll_shutdown(cx),
             TcpStreamKind::Virtual(stream) => Pin::new(stream).poll_shutdown(cx),
+            TcpStreamKind::Within(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

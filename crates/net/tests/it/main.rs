@@ -9,6 +9,7 @@ mod house;
 mod loopback;
 mod loopback_streams;
 mod machine;
+mod passage;
 mod tcp;
 mod tls;
 mod udp;
