@@ -23,7 +23,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use capa7_dissect::Cause;
 
-use crate::imap::frame::{FrameLimits, Framer, LineKind};
+use crate::imap::frame::{Frame, FrameLimits, Framer, LineKind};
 use crate::imap::names::Names;
 use crate::imap::response::{Code, Status, StatusText};
 use crate::imap::store::{StoreRequest, StoreResult};
@@ -154,8 +154,11 @@ pub struct Session {
     /// Something changed since the mailbox was last looked at.
     changed: Option<Cause>,
     strikes: Strikes,
-    /// When the client was last heard.
+    /// When the client last got on: with a whole command or line, or with
+    /// [`STEP_OCTETS`] of a message. A drip of octets is no sign of life.
     heard: Duration,
+    /// Octets of a message that came since then.
+    unheard_octets: usize,
     stopping: bool,
 }
 
@@ -215,6 +218,7 @@ impl Session {
             changed: None,
             strikes: Strikes::default(),
             heard: Duration::ZERO,
+            unheard_octets: 0,
             stopping: false,
         }
     }
@@ -244,7 +248,6 @@ impl Session {
         match input {
             Input::Connected { cause } => self.greet(now, cause),
             Input::Octets { octets, cause } => {
-                self.heard = now;
                 self.out.set_cause(cause);
                 self.framer.push(octets);
             }
@@ -257,7 +260,12 @@ impl Session {
             Input::Timer => self.on_timer(now),
             Input::Shutdown => self.on_shutdown(),
         }
-        self.read_on();
+        self.read_on(now);
+    }
+
+    fn hear(&mut self, now: Duration) {
+        self.heard = now;
+        self.unheard_octets = 0;
     }
 
     /// The next thing to do; none when the session waits for an input.
@@ -283,13 +291,22 @@ impl Session {
     }
 
     /// Handles what the client has sent, as far as it can be handled.
-    fn read_on(&mut self) {
+    fn read_on(&mut self, now: Duration) {
         while !matches!(self.state, State::Logout) && self.is_reading() {
             let kind = match &self.doing {
                 Doing::Idling(_) | Doing::Authenticating(_) => LineKind::Plain,
                 _ => LineKind::Command,
             };
             let Some(frame) = self.framer.next(kind) else { return };
+            match &frame {
+                Frame::Streamed(octets) => {
+                    self.unheard_octets = self.unheard_octets.saturating_add(octets.len());
+                    if self.unheard_octets >= STEP_OCTETS {
+                        self.hear(now);
+                    }
+                }
+                _ => self.hear(now),
+            }
             match &self.doing {
                 Doing::Reading => self.on_command_frame(frame),
                 Doing::Idling(_) => self.on_idle_frame(&frame),
@@ -373,6 +390,9 @@ impl Session {
         self.doing = Doing::Waiting(Box::new(run));
     }
 }
+
+/// Octets of a message that show that its client gets on.
+const STEP_OCTETS: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests;

@@ -168,6 +168,7 @@ pub struct Session {
     cause: Cause,
     login_failures: u32,
     errors: u32,
+    steps: u64,
 }
 
 #[derive(Debug)]
@@ -211,6 +212,7 @@ impl Session {
             cause: Cause::NONE,
             login_failures: 0,
             errors: 0,
+            steps: 0,
         }
     }
 
@@ -276,6 +278,13 @@ impl Session {
         )
     }
 
+    /// Grows with every whole line: a client for whom it stands still is idle,
+    /// whatever octets it drips (RFC 1939 §3).
+    #[must_use]
+    pub const fn steps(&self) -> u64 {
+        self.steps
+    }
+
     /// Whether the session is over.
     #[must_use]
     pub const fn is_over(&self) -> bool {
@@ -308,6 +317,7 @@ impl Session {
     }
 
     fn on_line(&mut self, line: &[u8]) {
+        self.steps += 1;
         if let State::Exchange(exchange) = &mut self.state {
             let step = match line {
                 b"*" => exchange.cancel(),

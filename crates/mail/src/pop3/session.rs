@@ -74,28 +74,32 @@ impl Connection {
         let cause = self.stream.as_ref().map_or(Cause::NONE, Stream::read_cause);
         self.session.handle(cause, Input::Begin);
         let mut buffer = [0; READ_OCTETS];
+        let (mut steps, mut deadline) = (0, self.host.now() + IDLE);
         loop {
             if self.obey_all().await? {
                 return Ok(());
             }
+            if self.session.steps() != steps {
+                steps = self.session.steps();
+                deadline = self.host.now() + IDLE;
+            }
+            let alarm = self.host.sleep_until(deadline);
             let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
             tokio::select! {
                 biased;
                 _ = stopped.wait_for(|stopped| *stopped) => {
                     self.session.handle(Cause::NONE, Input::Shutdown);
                 }
-                read = self.host.timeout(IDLE, stream.read(&mut buffer)) => match read {
-                    Err(_) => self.session.handle(Cause::NONE, Input::Idle),
-                    Ok(read) => {
-                        let count = read?;
-                        if count == 0 {
-                            return Ok(());
-                        }
-                        let cause = stream.read_cause();
-                        let octets = buffer.get(..count).unwrap_or_default();
-                        self.session.handle(cause, Input::Bytes(octets));
+                read = stream.read(&mut buffer) => {
+                    let count = read?;
+                    if count == 0 {
+                        return Ok(());
                     }
-                },
+                    let cause = stream.read_cause();
+                    let octets = buffer.get(..count).unwrap_or_default();
+                    self.session.handle(cause, Input::Bytes(octets));
+                }
+                () = alarm => self.session.handle(Cause::NONE, Input::Idle),
             }
         }
     }

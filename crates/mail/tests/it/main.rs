@@ -6,6 +6,7 @@ mod dovecot;
 mod imap;
 mod pop3;
 mod queue;
+mod slow;
 mod smtp;
 mod store_kill;
 mod webmail;
