@@ -14,8 +14,8 @@ import { dirname, join } from "node:path";
 const DOVECOT = "/usr/sbin/dovecot";
 /** Whoever Dovecot serves mail as when root starts it: nobody. */
 const NOBODY = 65534;
-const PEOPLE = ["carlos", "andrea"];
-const DOMAIN = "urosario.edu.co";
+export const PEOPLE = ["carlos", "andrea"];
+export const DOMAIN = "urosario.edu.co";
 const TRIES = 100;
 const PAUSE_MS = 50;
 
@@ -28,14 +28,14 @@ const listen = (server) => new Promise((resolve, reject) => {
   server.listen(0, "127.0.0.1", () => resolve(server.address().port));
 });
 
-async function freePort() {
+export async function freePort() {
   const server = createServer();
   const port = await listen(server);
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
 
-async function until(there, what) {
+export async function until(there, what) {
   for (let count = 0; count < TRIES; count += 1) {
     if (await there()) return;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
@@ -161,7 +161,7 @@ export async function startMail(binary) {
   if (started.status !== 0) throw new Error("dovecot does not start");
   let count = 0;
   /** As a delivery agent does: written beside, then renamed. */
-  const deliver = (name, message) => {
+  const deliver = async (name, message) => {
     count += 1;
     for (const part of ["", "/tmp", "/new", "/cur"]) {
       const path = join(folder, "mail", name, part);
@@ -195,5 +195,10 @@ export async function startMail(binary) {
     stop();
     throw error;
   }
-  return { base: base.trim(), deliver, sent, stop };
+  const arrived = async (name, text) => {
+    const last = () => sent.findLast(({ to }) => to.includes(`${name}@${DOMAIN}`));
+    await until(() => last()?.data.includes(text), `a message with ${text}`);
+    return last().data;
+  };
+  return { base: base.trim(), secure: false, deliver, arrived, stop, user: (name) => name };
 }

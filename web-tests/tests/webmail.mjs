@@ -1,9 +1,10 @@
-// Webmail in front of Dovecot, as people use it.
+// Webmail as people use it, in front of Dovecot and of our own server.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { startMail } from "../mail.mjs";
+import { startOwn } from "../own-mail.mjs";
 import { fitsItsWindow } from "../tools.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -39,30 +40,53 @@ const TALK = mail("=?utf-8?q?Andrea_Mu=C3=B1oz?= <andrea@urosario.edu.co>", "Lun
   "Hi Carlos,\r\n\r\nshall we have lunch on Thursday? The new place at the corner has\r\n"
   + "arepas: https://arepas.example/menu\r\n\r\nAndrea\r\n");
 
-/** @type {Promise<Awaited<ReturnType<typeof startMail>>> | null} */
-let started = null;
+const answer = (from, subject, id, before, text) => mail(from, `Re: ${subject}`, text,
+  `In-Reply-To: <${before.at(-1)}@umass.edu>\r\n`
+  + `References: ${before.map((one) => `<${one}@umass.edu>`).join("\r\n ")}\r\n`)
+  .replace(/^Message-ID: .*$/m, `Message-ID: <${id}@umass.edu>`);
 
-/** The server is started once, with the first test, and stops with the program. */
-async function server(binary) {
-  started ??= startMail(binary).then((running) => {
-    process.on("exit", running.stop);
-    for (const [from, subject, text] of [
-      ["Registrar <registro@urosario.edu.co>", "Dates of the term", "The term begins on Monday."],
-      ["Luis Pardo <luis@urosario.edu.co>", "Re: Network lab", "The switch is back. Thanks!"],
-      ["Library <library@umass.edu>", "A book is due", "Computer Networking is due on Friday."],
-      ["Marta Ruiz <marta@umass.edu>", "Photos", "They came out well, see for yourself."],
-    ]) running.deliver("carlos", mail(from, subject, `${text}\r\n`));
-    for (const message of [FILES, HTML, TALK]) running.deliver("carlos", message);
-    return running;
-  });
-  return started;
+/** A message, an answer, and an answer to that, with another message in between. */
+const CONVERSATION = [
+  mail("Ana Torres <ana@umass.edu>", "Room for the lab", "Which room do we take?\r\n"),
+  answer("Luis Pardo <luis@urosario.edu.co>", "Room for the lab", "room2", ["Roomforthelab"],
+    "The one with the racks.\r\n"),
+  mail("Sara Gil <sara@umass.edu>", "Between", "Something else.\r\n"),
+  answer("Ana Torres <ana@umass.edu>", "Room for the lab", "room3", ["Roomforthelab", "room2"],
+    "Agreed.\r\n"),
+];
+
+/** What the gateway stands in front of; each is started once, with the first test. */
+const BACKENDS = { Dovecot: startMail, "our server": startOwn };
+/** @type {Map<string, Promise<Awaited<ReturnType<typeof startMail>>>>} */
+const started = new Map();
+
+function server(name, binary) {
+  if (!started.has(name)) {
+    started.set(name, BACKENDS[name](binary).then(async (running) => {
+      process.on("exit", running.stop);
+      for (const [from, subject, text] of [
+        ["Registrar <registro@urosario.edu.co>", "Dates of the term", "The term begins on Monday."],
+        ["Luis Pardo <luis@urosario.edu.co>", "Re: Network lab", "The switch is back. Thanks!"],
+        ["Library <library@umass.edu>", "A book is due", "Computer Networking is due on Friday."],
+        ["Marta Ruiz <marta@umass.edu>", "Photos", "They came out well, see for yourself."],
+      ]) await running.deliver("carlos", mail(from, subject, `${text}\r\n`));
+      for (const message of [FILES, HTML, TALK]) await running.deliver("carlos", message);
+      return running;
+    }));
+  }
+  return started.get(name);
 }
 
-async function logIn({ page, binary }, options = {}, user = "carlos") {
-  const running = await server(binary);
-  const web = await page(running.base, options);
+async function openWeb(test, options = {}) {
+  const running = await server(test.backend, test.binary);
+  const web = await test.page(running.base, { ignoreHTTPSErrors: true, ...options });
   await web.waitForSelector("body[data-view=login] #user");
-  await web.fill("#user", user);
+  return { web, running };
+}
+
+async function logIn(test, options = {}, user = "carlos") {
+  const { web, running } = await openWeb(test, options);
+  await web.fill("#user", running.user(user));
   await web.fill("#password", user);
   await web.click(".login-card .primary");
   await web.waitForSelector(".row, .list .nothing");
@@ -85,14 +109,13 @@ async function isAccessible(web, where) {
   assert.equal(serious.length, 0, `${where}:\n${told}`);
 }
 
-export default {
-  "webmail: a wrong password is told, the right one opens the inbox": async (test) => {
-    const running = await server(test.binary);
-    const web = await test.page(running.base, { errorsExpected: true });
-    await web.waitForSelector("#user");
+/** @type {Record<string, (test: any) => Promise<void>>} */
+const TESTS = {
+  "a wrong password is told, the right one opens the inbox": async (test) => {
+    const { web, running } = await openWeb(test, { errorsExpected: true });
     await test.shot(web, "webmail-login");
     await isAccessible(web, "login");
-    await web.fill("#user", "carlos");
+    await web.fill("#user", running.user("carlos"));
     await web.fill("#password", "wrong");
     await web.click(".login-card .primary");
     await web.waitForSelector(".login-trouble:has-text('not right')");
@@ -104,9 +127,13 @@ export default {
     await test.shot(web, "webmail-list");
     const cookies = await web.context().cookies();
     assert.ok(cookies[0].httpOnly && cookies[0].sameSite === "Strict");
+    assert.equal(cookies[0].secure, running.secure);
+    // RFC 6797: a browser that came by https does not go back to http.
+    const { "strict-transport-security": strict } = (await web.request.get(running.base)).headers();
+    assert.equal(Boolean(strict), running.secure);
   },
 
-  "webmail: a message is read, marked as read, and its file is saved": async (test) => {
+  "a message is read, marked as read, and its file is saved": async (test) => {
     const { web } = await logIn(test, { errorsExpected: true });
     await read(web, "Lunch on Thursday?");
     assert.match(await web.textContent(".text"), /shall we have lunch/);
@@ -126,7 +153,7 @@ export default {
     await test.shot(web, "webmail-file");
   },
 
-  "webmail: HTML is cleaned, its own image shown, a remote one only when asked for":
+  "HTML is cleaned, its own image shown, a remote one only when asked for":
     async (test) => {
       const { web } = await logIn(test, { errorsExpected: true });
       const asked = [];
@@ -147,7 +174,7 @@ export default {
       await fetched;
     },
 
-  "webmail: words are searched for in the whole message": async (test) => {
+  "words are searched for in the whole message": async (test) => {
     const { web } = await logIn(test);
     await web.keyboard.press("/");
     await web.keyboard.type("networking from:library");
@@ -160,7 +187,7 @@ export default {
     await web.waitForFunction(() => document.querySelectorAll(".row").length > 5);
   },
 
-  "webmail: a message is written with a file, kept as a draft, and sent": async (test) => {
+  "a message is written with a file, kept as a draft, and sent": async (test) => {
     const { web, running } = await logIn(test);
     await web.click(".compose-button");
     await web.fill("#to", "Andrea Muñoz <andrea@urosario.edu.co>");
@@ -178,28 +205,28 @@ export default {
     assert.match(await web.inputValue("#text"), /\.aquí va/);
     await web.click(".send");
     await web.waitForSelector(".notice:has-text('Message sent')");
-    const { to, data } = running.sent.at(-1);
-    assert.deepEqual(to, ["andrea@urosario.edu.co"]);
+    const data = await running.arrived("andrea", "informe.txt");
     assert.match(data, /filename="?informe\.txt/);
+    assert.match(data, /\r\n\.aqu=C3=AD va|\r\n\.aquÃ­ va/);
     await web.click("[data-folder=Sent]");
     await row(web, "El informe del año").waitFor();
     await web.click("[data-folder=Drafts]");
     await web.waitForSelector(".list .nothing");
   },
 
-  "webmail: nobody of that name is told, and the draft stays": async (test) => {
+  "nobody of that name is told, and the draft stays": async (test) => {
     const { web } = await logIn(test, { errorsExpected: true });
     await web.keyboard.press("c");
     await web.fill("#to", "nobody@urosario.edu.co");
     await web.fill("#text", "?");
     await web.click(".send");
-    await web.waitForSelector(".notice.bad:has-text('nobody of that name')");
+    await web.waitForSelector(".notice.bad:has-text('nobody@urosario.edu.co: 550')");
     assert.equal(await web.inputValue("#text"), "?");
     await web.click(".discard");
     await web.waitForSelector(".composer", { state: "detached" });
   },
 
-  "webmail: a reply quotes, goes to the sender, and marks what it answers": async (test) => {
+  "a reply quotes, goes to the sender, and marks what it answers": async (test) => {
     const { web, running } = await logIn(test);
     await read(web, "Lunch on Thursday?");
     await web.keyboard.press("r");
@@ -210,12 +237,12 @@ export default {
     await web.keyboard.type("Yes, gladly.");
     await web.keyboard.press("Control+Enter");
     await web.waitForSelector(".composer", { state: "detached" });
-    const { data } = running.sent.at(-1);
+    const data = await running.arrived("andrea", "gladly");
     assert.match(data, /In-Reply-To: <LunchonThursday@umass\.edu>/);
     await web.waitForSelector(".row:has-text('Lunch') .answered");
   },
 
-  "webmail: messages are moved, thrown away, and gone for good": async (test) => {
+  "messages are moved, thrown away, and gone for good": async (test) => {
     const { web } = await logIn(test);
     await web.click(".new-folder");
     await web.fill("#folder-name", "Año 2027");
@@ -239,18 +266,130 @@ export default {
     await web.waitForSelector(".list .nothing");
   },
 
-  "webmail: new mail appears by itself": async (test) => {
+  "a folder is made, named anew and deleted by its buttons": async (test) => {
+    const { web } = await logIn(test, { errorsExpected: true });
+    await web.click(".new-folder");
+    await web.fill("#folder-name", "Projects");
+    await web.keyboard.press("Enter");
+    await web.waitForSelector("[data-folder=Projects].current");
+    const choose = async (name, what) => {
+      await web.hover(`[data-folder='${name}']`);
+      await web.click(`[data-folder='${name}'] + .folder-menu .menu-button`);
+      await web.click(`[data-item=${what}]`);
+    };
+    await choose("Projects", "rename");
+    assert.equal(await web.inputValue("#folder-name"), "Projects");
+    await web.fill("#folder-name", "Proyectos año 3");
+    await test.shot(web, "webmail-rename");
+    await isAccessible(web, "renaming");
+    await web.keyboard.press("Enter");
+    await web.waitForSelector("[data-folder='Proyectos año 3'].current");
+    assert.equal(await web.locator("[data-folder=Projects]").count(), 0);
+    // A name that is taken is told.
+    await web.click(".new-folder");
+    await web.fill("#folder-name", "Proyectos año 3");
+    await web.keyboard.press("Enter");
+    await web.waitForSelector(".notice.bad:has-text('refuses')");
+    await web.click(".notice.bad button");
+    await choose("Proyectos año 3", "delete_folder");
+    await web.waitForSelector("dialog:has-text('is empty')");
+    await web.click("dialog .danger");
+    await web.waitForSelector(".notice:has-text('is deleted')");
+    await web.waitForSelector("[data-folder=INBOX].current");
+    assert.equal(await web.locator("[data-folder='Proyectos año 3']").count(), 0);
+    assert.equal(await web.locator("[data-folder=INBOX] + .folder-menu").count(), 0);
+  },
+
+  "what was thrown away or moved comes back by undo": async (test) => {
+    const { web } = await logIn(test);
+    const before = await web.locator(".row").count();
+    await read(web, "Photos");
+    await web.click(".tools .delete");
+    await web.waitForSelector(".notice:has-text('trash')");
+    assert.equal(await row(web, "Photos").count(), 0);
+    await test.shot(web, "webmail-undo");
+    await isAccessible(web, "undo");
+    await web.click(".notice .undo");
+    await web.waitForSelector(".notice:has-text('Undone')");
+    await row(web, "Photos").waitFor();
+    await read(web, "Photos");
+    await web.keyboard.press("v");
+    await web.click("dialog [data-folder=Archive]");
+    await web.waitForSelector(".notice:has-text('Moved to Archive')");
+    await web.keyboard.press("z");
+    await row(web, "Photos").waitFor();
+    assert.equal(await web.locator(".row").count(), before);
+  },
+
+  "a conversation is one row, which unfolds": async (test) => {
+    const { web, running } = await logIn(test, {}, "andrea");
+    for (const message of CONVERSATION) await running.deliver("andrea", message);
+    await row(web, "Agreed.").waitFor();
+    const head = row(web, "Agreed.");
+    await web.waitForFunction(() => document.querySelector(".thread .unfold")?.textContent === "3");
+    assert.match(await head.locator(".row-who").textContent(), /^Ana Torres, Luis Pardo$/);
+    assert.equal(await row(web, "The one with the racks.").count(), 0);
+    await test.shot(web, "webmail-threads-folded");
+    await head.locator(".unfold").click();
+    await row(web, "The one with the racks.").waitFor();
+    assert.equal(await web.locator(".row.child").count(), 2);
+    await test.shot(web, "webmail-threads");
+    await isAccessible(web, "a conversation");
+    await web.keyboard.press("k");
+    await web.keyboard.press("x");
+    await web.waitForSelector(".row.child", { state: "detached" });
+    // Whoever reads the last one sees the others.
+    await row(web, "Agreed.").locator(".row-open").click();
+    await web.waitForSelector(".row.child");
+    await web.keyboard.press("j");
+    await web.waitForSelector(".text:has-text('The one with the racks.')");
+    // A search tells of messages.
+    await web.keyboard.press("/");
+    await web.keyboard.type("racks");
+    await web.keyboard.press("Enter");
+    await web.waitForFunction(() => document.querySelectorAll(".row").length === 1);
+  },
+
+  "with the keyboard alone somebody logs in, reads, answers and throws away": async (test) => {
+    const { web, running } = await openWeb(test);
+    await web.locator("#user").focus();
+    await web.keyboard.type(running.user("carlos"));
+    await web.keyboard.press("Tab");
+    await web.keyboard.type("carlos");
+    await web.keyboard.press("Enter");
+    await row(web, "A book is due").waitFor();
+    for (let count = 0; count < 20; count += 1) {
+      await web.keyboard.press("j");
+      if (await web.locator(".row.chosen:has-text('A book is due')").count() > 0) break;
+    }
+    await web.keyboard.press("Enter");
+    await web.waitForSelector(".subject:has-text('A book is due')");
+    await web.keyboard.press("f");
+    await web.waitForSelector(".composer");
+    await web.keyboard.type("andrea@urosario.edu.co");
+    await web.keyboard.press("Control+Enter");
+    await web.waitForSelector(".notice:has-text('Message sent')");
+    assert.match(await running.arrived("andrea", "due on Friday"), /Subject: Fwd: A book is due/);
+    await web.waitForSelector(".composer", { state: "detached" });
+    await web.keyboard.press("#");
+    await web.waitForSelector(".notice:has-text('trash')");
+    await web.keyboard.press("z");
+    await row(web, "A book is due").waitFor();
+  },
+
+  "new mail appears by itself": async (test) => {
     const { web, running } = await logIn(test);
-    running.deliver("carlos", mail("Bea <bea@umass.edu>", "Just now", "Fresh.\r\n"));
+    await running.deliver("carlos", mail("Bea <bea@umass.edu>", "Just now", "Fresh.\r\n"));
     await row(web, "Just now").waitFor({ timeout: 20_000 });
     await web.waitForSelector(".notice:has-text('arrived')");
     await test.shot(web, "webmail-arrived");
   },
 
-  "webmail: in Spanish every text is Spanish": async (test) => {
+  "in Spanish every text is Spanish": async (test) => {
     const { web, running } = await logIn(test, { locale: "es-CO" });
     assert.equal(await web.getAttribute("html", "lang"), "es");
-    const load = async (name) => (await fetch(`${running.base}/text/${name}.json`)).json();
+    const load = async (name) =>
+      (await web.request.get(`${running.base}/text/${name}.json`)).json();
     const [english, spanish] = [await load("en"), await load("es")];
     const shown = await web.evaluate(() => document.body.innerText);
     assert.ok(shown.includes(spanish.compose) && shown.includes(spanish.folder_inbox));
@@ -260,7 +399,7 @@ export default {
     await test.shot(web, "webmail-spanish");
   },
 
-  "webmail: everything is reached by keys, and ? lists them": async (test) => {
+  "everything is reached by keys, and ? lists them": async (test) => {
     const { web } = await logIn(test, { errorsExpected: true });
     await web.keyboard.press("j");
     await web.keyboard.press("j");
@@ -281,9 +420,9 @@ export default {
     await web.keyboard.press("s");
   },
 
-  "webmail: on a phone one pane fills the window": async (test) => {
+  "on a phone one pane fills the window": async (test) => {
     for (const colorScheme of ["dark", "light"]) {
-      const options = { ...PHONE, colorScheme, errorsExpected: true };
+      const options = { ...PHONE, colorScheme, errorsExpected: true, reducedMotion: "reduce" };
       const { web } = await logIn(test, options);
       await fitsItsWindow(web);
       await test.shot(web, `webmail-phone-list-${colorScheme}`);
@@ -306,3 +445,11 @@ export default {
     }
   },
 };
+
+export default Object.fromEntries(Object.keys(BACKENDS).flatMap((backend) =>
+  Object.entries(TESTS).map(([name, body]) => [`webmail over ${backend}: ${name}`,
+    (/** @type {any} */ test) => body({
+      ...test, backend,
+      shot: (/** @type {any} */ web, /** @type {string} */ of) =>
+        test.shot(web, backend === "Dovecot" ? of : of.replace("webmail", "webmail-own")),
+    })])));

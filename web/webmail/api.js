@@ -6,7 +6,7 @@
  *   messages: number, unseen: number }} Folder
  * @typedef {{ uid: number, subject: string, from: Person[], to: Person[], date: number,
  *   written: number | null, size: number, seen: boolean, flagged: boolean, answered: boolean,
- *   draft: boolean, attachments: number, preview: string | null }} Row
+ *   draft: boolean, attachments: number, preview: string | null, thread: number }} Row
  * @typedef {{ section: string, name: string, type: string, size: number }} Attachment
  * @typedef {{ folder: string, uid: number, subject: string, from: Person[], reply_to: Person[],
  *   to: Person[], cc: Person[], bcc: Person[], date: number, written: number | null,
@@ -75,6 +75,8 @@ export const logOut = () => ask("DELETE", "/api/session");
 export const folders = async () => (await ask("GET", "/api/folders")).folders;
 /** @param {string} name */
 export const createFolder = (name) => ask("POST", "/api/folders", { name });
+/** @param {string} from @param {string} to @returns {Promise<{ name: string }>} */
+export const renameFolder = (from, to) => ask("POST", "/api/folders/rename", { from, to });
 /** @param {string} name */
 export const deleteFolder = (name) => ask("POST", "/api/folders/delete", { name });
 
@@ -90,9 +92,12 @@ export const remoteImages = async (folder, uid) =>
 /** @param {string} folder @param {number[]} uids @param {string[]} add @param {string[]} remove */
 export const flags = (folder, uids, add, remove) =>
   ask("POST", "/api/flags", { folder, uids, add, remove });
-/** @param {string} folder @param {number[]} uids @param {string} to */
+/** Moves messages; `uids` are their numbers there, if the server tells them.
+ * @param {string} folder @param {number[]} uids @param {string} to
+ * @returns {Promise<{ to: string, uids: number[] }>} */
 export const move = (folder, uids, to) => ask("POST", "/api/move", { folder, uids, to });
-/** @param {string} folder @param {number[]} uids @returns {Promise<{ to: string | null }>} */
+/** @param {string} folder @param {number[]} uids
+ * @returns {Promise<{ to: string | null, uids: number[] }>} */
 export const remove = (folder, uids) => ask("POST", "/api/delete", { folder, uids });
 
 /** @param {any} draft @returns {Promise<{ folder: string, uid: number | null }>} */

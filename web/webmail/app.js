@@ -35,7 +35,8 @@ addIcons({
   star: "M12 4l2.5 5.2 5.7.8-4.1 4 1 5.7L12 17l-5.1 2.7 1-5.7-4.1-4 5.7-.8z",
   previous: "M14.5 6l-6 6 6 6",
   unread: "M4 7h11M4 7v11h16v-7M4 8l8 6 3.5-2.6M19.5 7a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3z",
-  more: "M12 6v.01M12 12v.01M12 18v.01",
+  more: "M12 5.3a.7.7 0 1 0 0 1.4.7.7 0 0 0 0-1.4zM12 11.3a.7.7 0 1 0 0 1.4.7.7 0 0 0 0-1.4z"
+    + "M12 17.3a.7.7 0 1 0 0 1.4.7.7 0 0 0 0-1.4z",
   image: "M4 5h16v14H4zM4 16l5-5 4 4 2.5-2.5L20 17M15.5 9.5v.01",
   file: "M6 3.5h8l4 4V20.5H6zM14 3.5v4h4",
 });
@@ -79,7 +80,9 @@ function notices() {
   return h("div", { class: "notices", role: "status", "aria-live": "polite" },
     () => store.trouble.get() && h("p", { class: "notice bad" }, store.trouble.get(), " ",
       h("button", { type: "button", onclick: () => store.trouble.set("") }, t("close"))),
-    () => store.toast.get() && h("p", { class: "notice good" }, store.toast.get()));
+    () => store.toast.get() && h("p", { class: "notice good" }, store.toast.get(), " ",
+      store.undo.get() && h("button", { type: "button", class: "undo", onclick: store.undoLast },
+        t("undo"))));
 }
 
 start();

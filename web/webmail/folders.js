@@ -3,7 +3,7 @@
 import { h } from "../base/dom.js";
 import { icon } from "../base/icons.js";
 import { t } from "../base/i18n.js";
-import { dialog, iconButton } from "../base/widgets.js";
+import { dialog, iconButton, menu } from "../base/widgets.js";
 import * as api from "./api.js";
 import { compose } from "./compose.js";
 import * as store from "./store.js";
@@ -32,35 +32,85 @@ function folderRow(folder) {
   const count = folder.use === "drafts" ? folder.messages : folder.unseen;
   const current = store.folder.get() === folder.name;
   const label = store.folderLabel(folder, folder.name);
-  return h("li", {}, h("button", {
+  return h("li", { class: "folder-item" }, h("button", {
     type: "button", class: ["folder", current && "current", folder.unseen > 0 && "fresh"],
     "aria-current": current ? "page" : null, "data-folder": folder.name,
     style: { "--depth": folder.use ? 0 : depth },
     onclick: () => store.openFolder(folder.name),
   }, icon(IMAGES[folder.use ?? ""] ?? "folder", 17), h("span", { class: "folder-name" }, label),
-    count > 0 && h("span", { class: "count" }, String(count))));
+    count > 0 && h("span", { class: "count" }, String(count))),
+    !folder.use && h("div", { class: "folder-menu" },
+      menu({ "aria-label": t("folder_more", { folder: label }), title: t("more") },
+        icon("more", 16), (close) => h("div", { class: "menu-list" },
+          item("rename", () => {
+            close();
+            renameFolder(folder);
+          }),
+          item("delete_folder", () => {
+            close();
+            deleteFolder(folder, label);
+          })))));
 }
 
-function newFolder() {
-  const field = h("input", { id: "folder-name", required: true, maxlength: "200" });
-  const box = dialog(t("new_folder"), h("form", {
+/** @param {string} text @param {() => void} onclick */
+const item = (text, onclick) =>
+  h("button", { type: "button", class: "menu-item", "data-item": text, onclick }, t(text));
+
+const newFolder = () => askName("new_folder", "create", "", api.createFolder);
+
+/** @param {Folder} folder */
+const renameFolder = (folder) => askName("rename", "rename", folder.name,
+  (name) => api.renameFolder(folder.name, name));
+
+/**
+ * Asks for a folder's name, does something with it, and opens that folder.
+ * @param {string} title @param {string} verb @param {string} name
+ * @param {(name: string) => Promise<{ name: string }>} run
+ */
+function askName(title, verb, name, run) {
+  const field = h("input", { id: "folder-name", required: true, maxlength: "200", value: name });
+  const box = dialog(t(title), h("form", {
     class: "small-form",
     onsubmit: async (/** @type {Event} */ event) => {
       event.preventDefault();
+      const wanted = field.value.trim();
+      box.close();
+      if (wanted === "" || wanted === name) return;
       try {
-        const { name } = await api.createFolder(field.value.trim());
-        box.close();
+        const made = await run(wanted);
         await store.loadFolders();
-        await store.openFolder(name);
+        await store.openFolder(made.name);
       } catch (error) {
-        box.close();
         store.complain(error);
       }
     },
   }, h("label", { for: "folder-name" }, t("folder_name")), field,
-    h("button", { type: "submit", class: "primary" }, t("create"))));
+    h("button", { type: "submit", class: "primary" }, t(verb))));
+  field.select();
   field.focus();
 }
+
+/** @param {Folder} folder @param {string} label */
+function deleteFolder(folder, label) {
+  const count = folder.messages;
+  const what = count === 0 ? "folder_gone_empty" : count === 1 ? "folder_gone_one" : "folder_gone";
+  const box = dialog(t("delete_folder"), h("div", { class: "small-form" },
+    h("p", {}, t(what, { folder: label, count })),
+    h("button", { type: "button", class: "primary danger", onclick: async () => {
+      box.close();
+      try {
+        await api.deleteFolder(folder.name);
+        tell(label);
+        const here = store.folder.peek() === folder.name;
+        await (here ? store.openFolder("INBOX") : store.loadFolders());
+      } catch (error) {
+        store.complain(error);
+      }
+    } }, t("delete_folder"))));
+}
+
+/** @param {string} label */
+const tell = (label) => store.tell(t("folder_deleted", { folder: label }));
 
 /** Asks where to, and moves. @param {import("./api.js").Row} row */
 export function chooseFolder(row) {

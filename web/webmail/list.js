@@ -18,12 +18,12 @@ export function listPanel() {
     const page = store.list.get();
     const [chosen, read] = [store.cursor.get(), store.open.get()?.uid];
     const outgoing = ["sent", "drafts"].includes(store.folderOf(store.folder.get())?.use ?? "");
-    const shown = page?.messages ?? [];
     // The words of a row depend on the language too: its text is part of its key.
     const text = t("unread");
-    reconcile(rows, shown, (row) => JSON.stringify([row, outgoing, text]),
-      (row) => rowElement(row, outgoing),
-      (element, row) => {
+    reconcile(rows, page ? store.visible() : [],
+      (shown) => JSON.stringify([shown, outgoing, text]),
+      (shown) => rowElement(shown, outgoing),
+      (element, { row }) => {
         element.classList.toggle("chosen", row.uid === chosen);
         element.classList.toggle("read-now", row.uid === read);
       });
@@ -81,18 +81,23 @@ function pager() {
       { disabled: last >= page.total }));
 }
 
-/** @param {Row} row @param {boolean} outgoing */
-function rowElement(row, outgoing) {
+/** @param {import("./store.js").Shown} shown @param {boolean} outgoing */
+function rowElement({ row, members, open: unfolded, child }, outgoing) {
   const people = outgoing ? row.to : row.from;
-  const who = outgoing ? `${t("to_short")} ${names(people)}` : names(people);
+  const folded = unfolded ? [row] : members;
+  const who = outgoing ? `${t("to_short")} ${names(people)}` : names(everybody(folded));
+  const fresh = folded.some((member) => !member.seen);
   const open = () => (row.draft && outgoing ? compose({ draft: row }) : store.openRow(row));
-  return h("li", { class: ["row", !row.seen && "fresh"], "data-uid": row.uid },
+  return h("li", {
+    class: ["row", fresh && "fresh", child && "child", members.length > 1 && "thread"],
+    "data-uid": row.uid,
+  },
     h("button", { type: "button", class: "row-open", onclick: open },
       h("span", { class: "face", style: { "--hue": hue(people[0]) }, "aria-hidden": "true" },
         initials(people[0])),
       h("span", { class: "row-text" },
         h("span", { class: "row-top" },
-          !row.seen && h("span", { class: "unseen-dot" }, h("span", { class: "unseen-word" },
+          fresh && h("span", { class: "unseen-dot" }, h("span", { class: "unseen-word" },
             `${t("unread")}: `)),
           h("span", { class: "row-who" }, who),
           row.attachments > 0 && h("span", { class: "clip", title: t("has_files") },
@@ -103,8 +108,20 @@ function rowElement(row, outgoing) {
             icon("reply", 13)),
           row.subject || t("no_subject")),
         h("span", { class: "row-preview" }, row.preview ?? ""))),
+    members.length > 1 && h("button", {
+      type: "button", class: "unfold", "aria-expanded": String(unfolded),
+      "aria-label": t("thread", { count: members.length }),
+      title: t("thread", { count: members.length }), onclick: () => store.toggleThread(row),
+    }, String(members.length), icon("down", 13)),
     h("button", {
       type: "button", class: ["star", row.flagged && "on"], "aria-pressed": String(row.flagged),
       "aria-label": t("star"), title: t("star"), onclick: () => store.toggleStar(row),
     }, icon("star", 17)));
+}
+
+/** Who writes in a conversation, whoever began it first. @param {Row[]} members */
+function everybody(members) {
+  const known = new Map(members.toReversed().flatMap(({ from }) =>
+    from.slice(0, 1).map((person) => [person.address.toLowerCase(), person])));
+  return [...known.values()];
 }

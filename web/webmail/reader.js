@@ -85,9 +85,13 @@ function images(message) {
   if (!message.html) return null;
   return h("div", { class: "images", hidden: () => store.remote.get().count === 0
     || store.remote.get().shown },
-    icon("image", 17), h("span", {}, () => t("images_left", { count: store.remote.get().count })),
+    icon("image", 17), h("span", {}, () => {
+      const { count } = store.remote.get();
+      return t(count === 1 ? "images_left_one" : "images_left", { count });
+    }),
     h("button", { type: "button", class: "quiet", onclick: () =>
-      store.remote.update((known) => ({ ...known, shown: true })) }, t("show_images")));
+      store.remote.update((known) => ({ ...known, shown: true })) },
+    () => t(store.remote.get().count === 1 ? "show_image" : "show_images")));
 }
 
 /** @param {Message} message */

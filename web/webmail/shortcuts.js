@@ -30,6 +30,8 @@ export function startShortcuts() {
   bind(["f"], "key_forward", onOpen((forward) => compose({ forward })));
   bind(["v"], "key_move", onRow(chooseFolder));
   bind(["#", "Delete"], "key_delete", onRow(store.removeRow));
+  bind(["z"], "key_undo", store.undoLast);
+  bind(["x"], "key_thread", onRow(store.toggleThread));
   bind(["s"], "key_star", onRow(store.toggleStar));
   bind(["U"], "key_unread", onRow(store.markUnread));
   bind(["/"], "key_search", () => document.getElementById("search")?.focus());

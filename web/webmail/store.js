@@ -30,6 +30,9 @@ let toastTimer = 0;
 /** How long a word of success stays. */
 const TOAST_MS = 6000;
 
+/** Numbers of messages whose conversations are unfolded. */
+const unfolded = signal(/** @type {Set<number>} */ (new Set()));
+
 /** @param {string} text @param {(() => void) | null} [back] */
 export function tell(text, back = null) {
   clearTimeout(toastTimer);
@@ -37,7 +40,14 @@ export function tell(text, back = null) {
     toast.set(text);
     undo.set(back);
   });
-  toastTimer = setTimeout(() => toast.set(""), TOAST_MS);
+  if (text !== "") toastTimer = setTimeout(() => tell(""), TOAST_MS);
+}
+
+/** Undoes what the toast tells, while it is there. */
+export function undoLast() {
+  const back = undo.peek();
+  undo.set(null);
+  back?.();
 }
 
 /** @param {unknown} error */
@@ -96,6 +106,7 @@ export async function openFolder(name) {
   batch(() => {
     folder.set(name);
     search.set("");
+    unfolded.set(new Set());
     list.set(null);
     open.set(null);
     cursor.set(null);
@@ -118,7 +129,10 @@ export async function find(words) {
 
 /** @param {Row} row */
 export async function openRow(row) {
-  cursor.set(row.uid);
+  batch(() => {
+    cursor.set(row.uid);
+    if (!isUnfolded(row)) toggleThread(row);
+  });
   const name = folder.peek();
   try {
     const message = await api.message(name, row.uid);
@@ -165,6 +179,49 @@ function countUnseen(by) {
     ? { ...known, unseen: Math.max(0, known.unseen + by) } : known)));
 }
 
+/**
+ * What a list shows of a conversation: its last message with their number, and
+ * the others below it when it is unfolded. Of a search every message is shown.
+ * @typedef {{ row: Row, members: Row[], open: boolean, child: boolean }} Shown
+ * @returns {Shown[]}
+ */
+export function visible() {
+  const rows = list.get()?.messages ?? [];
+  if (search.get()) return rows.map((row) => ({ row, members: [row], open: false, child: false }));
+  /** @type {Map<number, Row[]>} */
+  const threads = new Map();
+  for (const row of rows) {
+    const members = threads.get(row.thread) ?? [];
+    members.push(row);
+    threads.set(row.thread, members);
+  }
+  return [...threads.values()].flatMap((members) => {
+    const open = members.length > 1 && members.some((row) => unfolded.get().has(row.uid));
+    const head = { row: members[0], members, open, child: false };
+    const others = open ? members.slice(1) : [];
+    return [head, ...others.map((row) => ({ row, members: [row], open: false, child: true }))];
+  });
+}
+
+/** @param {Row} row */
+const threadOf = (row) =>
+  (list.peek()?.messages ?? []).filter((known) => known.thread === row.thread);
+
+/** @param {Row} row */
+const isUnfolded = (row) => threadOf(row).some((known) => unfolded.peek().has(known.uid));
+
+/** Unfolds the conversation of a message, or folds it. @param {Row} row */
+export function toggleThread(row) {
+  const members = threadOf(row);
+  if (members.length < 2) return;
+  const open = isUnfolded(row);
+  unfolded.update((known) => {
+    const next = new Set(known);
+    for (const { uid } of members) open ? next.delete(uid) : next.add(uid);
+    return next;
+  });
+}
+
 /** The row that the keys act on, or that is read. */
 export function current() {
   const uid = open.peek()?.uid ?? cursor.peek();
@@ -173,7 +230,7 @@ export function current() {
 
 /** @param {number} by */
 export function step(by) {
-  const rows = list.peek()?.messages ?? [];
+  const rows = visible().map(({ row }) => row);
   const at = rows.findIndex((row) => row.uid === cursor.peek());
   const next = at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + by));
   const row = rows[next];
@@ -200,7 +257,7 @@ export async function markUnread(row) {
 
 /** Takes a row out of the list at once. @param {Row} row */
 function takeOut(row) {
-  const rows = list.peek()?.messages ?? [];
+  const rows = visible().map((shown) => shown.row);
   const at = rows.findIndex((known) => known.uid === row.uid);
   const next = rows[at + 1] ?? rows[at - 1] ?? null;
   const wasOpen = open.peek()?.uid === row.uid;
@@ -220,8 +277,8 @@ export async function moveRow(row, to) {
   if (to === from) return;
   takeOut(row);
   try {
-    await api.move(from, [row.uid], to);
-    tell(t("moved", { folder: folderLabel(folderOf(to), to) }));
+    const { uids } = await api.move(from, [row.uid], to);
+    tell(t("moved", { folder: folderLabel(folderOf(to), to) }), back(to, uids, from));
     await Promise.all([loadFolders(), loadList(list.peek()?.page ?? 0)]);
   } catch (error) {
     complain(error);
@@ -229,13 +286,31 @@ export async function moveRow(row, to) {
   }
 }
 
+/**
+ * Moves messages back to where they were. A server without UIDPLUS does not tell
+ * where they are: then there is no way back.
+ * @param {string} from @param {number[]} uids @param {string} to
+ */
+function back(from, uids, to) {
+  if (uids.length === 0) return null;
+  return async () => {
+    try {
+      await api.move(from, uids, to);
+      tell(t("undone"));
+      await Promise.all([loadFolders(), loadList(list.peek()?.page ?? 0)]);
+    } catch (error) {
+      complain(error);
+    }
+  };
+}
+
 /** @param {Row} row */
 export async function removeRow(row) {
   const from = folder.peek();
   takeOut(row);
   try {
-    const { to } = await api.remove(from, [row.uid]);
-    tell(t(to ? "thrown_away" : "removed"));
+    const { to, uids } = await api.remove(from, [row.uid]);
+    tell(t(to ? "thrown_away" : "removed"), to ? back(to, uids, from) : null);
     await Promise.all([loadFolders(), loadList(list.peek()?.page ?? 0)]);
   } catch (error) {
     complain(error);

@@ -5,6 +5,7 @@
 
 use std::env;
 use std::error::Error;
+use std::net::SocketAddr;
 
 use capa7_dissect::Room;
 use capa7_mail::webmail::{Webmail, WebmailConfig};
@@ -18,8 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let host = Host::machine(Room::Http);
-        let addresses = (listen.parse()?, imap.parse()?, submission.parse()?);
-        let config = WebmailConfig::new(addresses.0, addresses.1, addresses.2, domain);
+        let (imap, submission): (SocketAddr, SocketAddr) = (imap.parse()?, submission.parse()?);
+        let config = WebmailConfig::new(listen.parse()?, imap, submission, domain);
         let webmail = Webmail::start(&host, config)?;
         println!("http://{}", webmail.address());
         host.blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await?;

@@ -107,8 +107,8 @@ documented! {
 }
 
 documented! {
-    /// Where browsers connect. The gateway reads and sends through ports of
-    /// this server's own that listen on the loopback interface only.
+    /// Where browsers connect. The gateway reaches mailboxes and queue within
+    /// the server: no other port is opened for it.
     pub struct WebmailListen {
         /// Address and port. With a certificate it is https, from the first
         /// byte; without one it must be an address of this machine only, such

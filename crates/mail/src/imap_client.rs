@@ -10,7 +10,6 @@
 mod folders;
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use capa7_dissect::Room;
@@ -24,7 +23,7 @@ use capa7_mail_proto::imap::search::SearchKey;
 use capa7_mail_proto::imap::sequence::{SequenceNumber, SequenceSet};
 use capa7_mail_proto::mailbox::{Flag, Uid};
 use capa7_mail_proto::sasl::{ClientExchange, Mechanism, Password};
-use capa7_net::{Cause, Host, Stream};
+use capa7_net::{Cause, Host, Place, Stream};
 use rand::RngCore as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -99,12 +98,13 @@ impl ImapConnection {
     /// When any of it fails.
     pub async fn open(
         host: &Host,
-        to: SocketAddr,
+        to: impl Into<Place>,
         settings: &ImapSettings,
         cause: Cause,
     ) -> Result<Self, ImapError> {
         let host = host.in_room(Room::Mail);
-        let connected = host.timeout(settings.answer_time, host.connect_tcp(to, cause)).await;
+        let to = to.into();
+        let connected = host.timeout(settings.answer_time, host.connect(&to, cause)).await;
         let mut stream = Stream::from(connected.map_err(|_| ImapError::TimedOut)??);
         if let TlsUse::Implicit { client, name } = &settings.tls {
             let begun = stream.connect_tls(client, name).await;
@@ -412,12 +412,14 @@ impl ImapConnection {
         uids: SequenceSet,
         to: &str,
         cause: Cause,
-    ) -> Result<(), ImapError> {
+    ) -> Result<Vec<Uid>, ImapError> {
         if self.machine.can("MOVE") || self.machine.can("IMAP4rev2") {
-            return self.run(ClientCommand::UidMove(uids, to.to_owned()), cause).await.map(|_| ());
+            let command = ClientCommand::UidMove(uids, to.to_owned());
+            return Ok(uids_there(&self.run(command, cause).await?));
         }
-        self.run(ClientCommand::UidCopy(uids.clone(), to.to_owned()), cause).await?;
-        self.remove(uids, cause).await
+        let copied = self.run(ClientCommand::UidCopy(uids.clone(), to.to_owned()), cause).await?;
+        self.remove(uids, cause).await?;
+        Ok(uids_there(&copied))
     }
 
     /// Removes messages of the selected mailbox for good. Without UIDPLUS what
@@ -461,6 +463,21 @@ fn gone() -> io::Error {
     io::ErrorKind::NotConnected.into()
 }
 
+/// Where messages are that were copied or moved. RFC 6851 §4.3: of moved ones it
+/// is told before the end of the command.
+fn uids_there(completed: &Completed) -> Vec<Uid> {
+    let told = completed.untagged.iter().filter_map(|untagged| match untagged {
+        Untagged::Status(status) => Some(status),
+        _ => None,
+    });
+    let code = told.chain([&completed.status]).find_map(|status| match &status.code {
+        Some(Code::CopyUid(_, _, there)) => Some(there),
+        _ => None,
+    });
+    let numbers = code.into_iter().flat_map(spread).take(UIDS_MAX);
+    numbers.filter_map(|number| number.try_into().ok()).map(Uid).collect()
+}
+
 /// The numbers of a set that a server told: it has no `*`.
 fn spread(set: &SequenceSet) -> impl Iterator<Item = u32> + '_ {
     let plain = |number| match number {
@@ -478,5 +495,7 @@ const READ_BYTES: usize = 32 << 10;
 /// Identifiers of one search that are taken: a server may claim four thousand
 /// million with one range.
 const FOUND_MAX: usize = 1_000_000;
+/// Messages moved at once whose new identifiers are taken.
+const UIDS_MAX: usize = 10_000;
 /// How often a server that cannot idle is asked.
 const POLL_TIME: Duration = Duration::from_secs(30);

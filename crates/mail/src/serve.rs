@@ -156,7 +156,7 @@ async fn work(
     if let Some(listener) = webmail {
         let scheme = if identity.is_some() { "https" } else { "http" };
         told(&format!("webmail at {scheme}://{}", listener.local_addr()));
-        server.add_webmail(listener, &server_config)?;
+        server.add_webmail(listener, &server_config);
     }
     let (queue, store) = (server.queue().clone(), server.store().clone());
     let answering =

@@ -19,6 +19,7 @@ mod problem;
 mod read;
 mod route;
 mod session;
+mod threads;
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use capa7_http::server::{Server, ServerConfig};
 use capa7_net::tls::TlsServer;
-use capa7_net::{Host, TcpListener};
+use capa7_net::{Host, Place, TcpListener};
 
 use crate::imap_client::ImapSettings;
 use crate::smtp::connection::TlsUse;
@@ -42,11 +43,11 @@ pub struct WebmailConfig {
     /// TLS towards browsers, when it is given; cookies are then `Secure`.
     pub tls: Option<TlsServer>,
     /// The IMAP server.
-    pub imap: SocketAddr,
+    pub imap: Place,
     /// How it is spoken to.
     pub imap_settings: ImapSettings,
     /// The submission server.
-    pub submission: SocketAddr,
+    pub submission: Place,
     /// TLS towards the submission server.
     pub submission_tls: TlsUse,
     /// The domain of users who log in without one.
@@ -100,13 +101,18 @@ impl WebmailConfig {
     /// A gateway to a server's two doors, all in clear: for a lab, or for a
     /// server on the same machine.
     #[must_use]
-    pub fn new(listen: SocketAddr, imap: SocketAddr, submission: SocketAddr, domain: &str) -> Self {
+    pub fn new(
+        listen: SocketAddr,
+        imap: impl Into<Place>,
+        submission: impl Into<Place>,
+        domain: &str,
+    ) -> Self {
         Self {
             listen,
             tls: None,
-            imap,
+            imap: imap.into(),
             imap_settings: ImapSettings::default(),
-            submission,
+            submission: submission.into(),
             submission_tls: TlsUse::Never,
             domain: domain.to_owned(),
             limits: WebmailLimits::default(),

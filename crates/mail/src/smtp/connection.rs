@@ -1,7 +1,6 @@
 //! A client's connection to one server, for any number of messages.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +13,7 @@ use capa7_mail_proto::smtp::client::{
 };
 use capa7_mail_proto::smtp::reply::Reply;
 use capa7_net::tls::TlsClient;
-use capa7_net::{Cause, Elapsed, Host, Stream};
+use capa7_net::{Cause, Elapsed, Host, Place, Stream};
 use rand::RngCore as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -108,16 +107,17 @@ impl Connection {
     /// When any of it fails.
     pub async fn open(
         host: &Host,
-        to: SocketAddr,
+        to: impl Into<Place>,
         settings: ClientSettings,
         cause: Cause,
     ) -> Result<Self, ConnectionError> {
-        match Self::open_once(host, to, settings.clone(), cause).await {
+        let to = to.into();
+        match Self::open_once(host, &to, settings.clone(), cause).await {
             // RFC 7435 §3: rather in clear than not at all.
             Err(ConnectionError::Tls(why)) if is_optional(&settings.tls) => {
-                tracing::debug!(%to, %why, "in clear, for the handshake failed");
+                tracing::debug!(?to, %why, "in clear, for the handshake failed");
                 let settings = ClientSettings { tls: TlsUse::Never, ..settings };
-                Self::open_once(host, to, settings, cause).await
+                Self::open_once(host, &to, settings, cause).await
             }
             other => other,
         }
@@ -125,11 +125,11 @@ impl Connection {
 
     async fn open_once(
         host: &Host,
-        to: SocketAddr,
+        to: &Place,
         settings: ClientSettings,
         cause: Cause,
     ) -> Result<Self, ConnectionError> {
-        let connecting = host.timeout(CONNECT, host.connect_tcp(to, cause)).await;
+        let connecting = host.timeout(CONNECT, host.connect(to, cause)).await;
         let stream = connecting.map_err(|Elapsed| ConnectionError::TimedOut("the dial"))??;
         let mut stream = Stream::from(stream);
         stream.set_write_cause(cause);

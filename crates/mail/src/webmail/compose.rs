@@ -182,7 +182,8 @@ async fn submit(
     };
     let (host, cause) = (&ask.gateway.host, ask.cause());
     let host = host.in_room(capa7_dissect::Room::Mail);
-    let mut connection = Connection::open(&host, config.submission, settings, cause).await?;
+    let to = config.submission.clone();
+    let mut connection = Connection::open(&host, to, settings, cause).await?;
     let outcomes = connection.send(envelope, message, cause).await?;
     let cause = connection.reply_cause();
     connection.quit().await;
@@ -300,7 +301,7 @@ fn people(people: &[Person]) -> HeaderAddress<'static> {
 }
 
 /// The identifiers of a header field, without their brackets.
-fn identifiers(text: &str) -> Vec<String> {
+pub(crate) fn identifiers(text: &str) -> Vec<String> {
     let words = text.split_whitespace().map(|word| word.trim_matches(['<', '>']));
     let is_plain = |word: &&str| !word.is_empty() && word.len() < 900 && word.is_ascii();
     words.filter(is_plain).take(REFERENCES_MAX).map(str::to_owned).collect()

@@ -6,21 +6,22 @@ use std::num::NonZeroU32;
 use capa7_http::message::Response;
 use capa7_mail_proto::imap::client::ClientCommand;
 use capa7_mail_proto::imap::command::{Access, FlagChange};
-use capa7_mail_proto::imap::fetch::{FetchItemName, Partial};
+use capa7_mail_proto::imap::fetch::{FetchItemName, Partial, Section, SectionText, Seen};
 use capa7_mail_proto::imap::response::{FetchItem, Untagged};
 use capa7_mail_proto::imap::search::SearchKey;
 use capa7_mail_proto::imap::sequence::SequenceSet;
-use capa7_mail_proto::mailbox::{Flag, SpecialUse};
+use capa7_mail_proto::mailbox::{Flag, SpecialUse, Uid};
 use capa7_mail_proto::message::date::MessageDate;
 use capa7_mail_proto::message::decode;
 use capa7_net::Cause;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::compose::identifiers;
 use super::content::{leaves, octets, peek, people, structure};
 use super::problem::Problem;
 use super::route::{Ask, json};
-use super::{folders, html};
+use super::{folders, html, threads};
 use crate::imap_client::ImapConnection;
 
 #[derive(Deserialize)]
@@ -85,6 +86,14 @@ pub(crate) async fn page(ask: &Ask) -> Result<Response, Problem> {
     };
     let previews = previews(&mut imap, &rows, cause).await.unwrap_or_default();
     let mut messages: Vec<Value> = rows.iter().filter_map(|row| show(row, &previews)).collect();
+    // Conversations are told apart within the page, whose length is their bound.
+    let links: Vec<_> = rows.iter().map(|row| links(row)).collect();
+    for (index, last) in threads::group(&links).into_iter().enumerate() {
+        let last = rows.get(last).and_then(|row| uid(row));
+        if let Some(message) = messages.get_mut(index) {
+            message["thread"] = last.map(NonZeroU32::get).into();
+        }
+    }
     messages.reverse();
     let body = json!({
         "folder": folder, "total": total, "page": page, "page_size": PAGE_MESSAGES,
@@ -131,6 +140,7 @@ async fn fetch(
         FetchItemName::Size,
         FetchItemName::Envelope,
         FetchItemName::BodyStructure,
+        FetchItemName::Section { section: references(), partial: None, seen: Seen::Kept },
     ];
     let command = match which {
         ClientCommandOf::Numbers(set) | ClientCommandOf::Uids(set) if set.is_empty() => {
@@ -145,6 +155,31 @@ async fn fetch(
         _ => None,
     });
     Ok(rows.collect())
+}
+
+fn references() -> Section {
+    let fields = vec![b"References".to_vec()];
+    Section { part: Vec::new(), text: SectionText::HeaderFields(fields) }
+}
+
+/// The identifiers of a message and of those before it.
+fn links(row: &[FetchItem]) -> threads::Identifiers {
+    let mut links = Vec::new();
+    for item in row {
+        match item {
+            FetchItem::Envelope(envelope) => {
+                let named = [&envelope.message_id, &envelope.in_reply_to].into_iter().flatten();
+                links.extend(named.flat_map(|text| identifiers(&String::from_utf8_lossy(text))));
+            }
+            FetchItem::Section { section, text: Some(text), .. } if *section == references() => {
+                let text = String::from_utf8_lossy(text);
+                let value = text.split_once(':').map_or("", |(_, value)| value);
+                links.extend(identifiers(value));
+            }
+            _ => {}
+        }
+    }
+    links
 }
 
 fn uid(items: &[FetchItem]) -> Option<NonZeroU32> {
@@ -259,8 +294,8 @@ pub(crate) async fn move_to(ask: &Ask) -> Result<Response, Problem> {
     let cause = ask.cause();
     let mut imap = ask.session.imap(&ask.gateway, &folder, cause).await?;
     imap.select(&folder, Access::ReadWrite, cause).await?;
-    imap.move_to(uids, &to, cause).await?;
-    Ok(json(&json!({ "to": to }), imap.cause()))
+    let there = imap.move_to(uids, &to, cause).await?;
+    Ok(json(&json!({ "to": to, "uids": numbers(&there) }), imap.cause()))
 }
 
 /// Moves messages to the trash; from there, and drafts, they go for good.
@@ -273,10 +308,15 @@ pub(crate) async fn delete(ask: &Ask) -> Result<Response, Problem> {
     imap.select(&folder, Access::ReadWrite, cause).await?;
     if folder == trash {
         imap.remove(uids, cause).await?;
-        return Ok(json(&json!({ "to": null }), imap.cause()));
+        return Ok(json(&json!({ "to": null, "uids": [] }), imap.cause()));
     }
-    imap.move_to(uids, &trash, cause).await?;
-    Ok(json(&json!({ "to": trash }), imap.cause()))
+    let there = imap.move_to(uids, &trash, cause).await?;
+    Ok(json(&json!({ "to": trash, "uids": numbers(&there) }), imap.cause()))
+}
+
+/// Where messages are, so that it can be undone.
+fn numbers(there: &[Uid]) -> Vec<u32> {
+    there.iter().map(|uid| uid.0.get()).collect()
 }
 
 fn set(mut uids: Vec<NonZeroU32>) -> Result<SequenceSet, Problem> {

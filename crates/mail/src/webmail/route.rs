@@ -35,6 +35,7 @@ struct LogIn {
 /// Answers a request.
 pub(crate) async fn answer(gateway: Arc<Gateway>, request: Request) -> Response {
     let path = request.head.path().to_owned();
+    let within_tls = gateway.config.tls.is_some();
     let api = path.strip_prefix("/api/").map(str::to_owned);
     let answered = match api {
         Some(name) => call(gateway, request, &name).await,
@@ -44,10 +45,12 @@ pub(crate) async fn answer(gateway: Arc<Gateway>, request: Request) -> Response 
         }
         None => Ok(Response::text(Status::METHOD_NOT_ALLOWED, "GET only").with("Allow", "GET")),
     };
-    files::protect(answered.unwrap_or_else(|problem| {
+    let response = files::protect(answered.unwrap_or_else(|problem| {
         tracing::debug!(%problem, "a request was not answered as asked");
         problem.response()
-    }))
+    }));
+    // RFC 6797 §7.1, §7.2: said within TLS only.
+    if within_tls { response.with("Strict-Transport-Security", STRICT) } else { response }
 }
 
 async fn call(gateway: Arc<Gateway>, request: Request, name: &str) -> Result<Response, Problem> {
@@ -177,5 +180,7 @@ pub(crate) fn json(value: &Value, cause: Cause) -> Response {
         .because(cause)
 }
 
+/// A browser that has been here by https comes by https only, for a year.
+const STRICT: &str = "max-age=31536000";
 /// The session's cookie.
 const COOKIE: &str = "capa7_session";

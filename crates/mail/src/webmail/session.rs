@@ -79,7 +79,7 @@ impl Sessions {
         } else {
             format!("{user}@{}", gateway.config.domain)
         };
-        let (imap, settings) = (gateway.config.imap, &gateway.config.imap_settings);
+        let (imap, settings) = (gateway.config.imap.clone(), &gateway.config.imap_settings);
         let mut connection = ImapConnection::open(host, imap, settings, cause).await?;
         match connection.log_in(user, &password, cause).await {
             Ok(()) => {}
@@ -220,7 +220,7 @@ impl Session {
         gateway: &Gateway,
         cause: Cause,
     ) -> Result<ImapConnection, Problem> {
-        let (imap, settings) = (gateway.config.imap, &gateway.config.imap_settings);
+        let (imap, settings) = (gateway.config.imap.clone(), &gateway.config.imap_settings);
         let mut connection = ImapConnection::open(&gateway.host, imap, settings, cause).await?;
         match connection.log_in(&self.user, &self.password, cause).await {
             Ok(()) => Ok(connection),

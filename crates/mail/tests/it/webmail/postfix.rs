@@ -1,5 +1,6 @@
 //! Webmail that retrieves from Dovecot and sends through Postfix.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -85,7 +86,7 @@ fn a_message_is_sent_through_postfix_and_read_in_dovecot() {
         let host = Host::machine(Room::Mail);
         let Some(running) = Running::start(&host).await else { return };
         let site = &running.site;
-        let at = |port: u16| ([127, 0, 0, 1], port).into();
+        let at = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
         let config =
             WebmailConfig::new(at(0), at(site.imap), at(site.submission), "urosario.edu.co");
         let webmail = Webmail::start(&host, config).unwrap();
