@@ -11,6 +11,7 @@ mod program;
 
 mod commands;
 mod exchange;
+mod floods;
 mod mail;
 mod mistakes;
 mod mutt;

@@ -2,6 +2,7 @@
 
 mod terminal;
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::mail::{add_user, await_stored, certify, config, serve, with_input};
@@ -28,6 +29,49 @@ fn muttrc(imap: u16, submission: u16) -> String {
 /// An editor that writes above what is there.
 const EDITOR: &str = "{ echo 'Gladly, at noon.'; cat \"$1\"; } > new && cat new > \"$1\"\n";
 
+/// A folder with a server's configuration and two accounts; its ports for
+/// submission and reading.
+fn prepare(openssl: &Path) -> (Folder, u16, u16) {
+    let folder = Folder::new();
+    certify(openssl, &folder);
+    let (smtp, submission, imap) = (free_port(), free_port(), free_port());
+    let tls = "[tls]\ncertificate = \"chain.pem\"\nkey = \"key.pem\"";
+    let reader = format!("[[listen]]\nat = \"127.0.0.1:{imap}\"\nservice = \"imap\"\n");
+    folder.write("mail.toml", config(smtp, submission, tls) + &reader);
+    for name in ["andrea", "carlos"] {
+        add_user(&folder, name);
+    }
+    folder.write("muttrc", muttrc(imap, submission));
+    folder.write("editor.sh", EDITOR);
+    (folder, submission, imap)
+}
+
+/// What the boxes hold: of each message its flags, whether it is an answer, its
+/// first line, and whether it quotes.
+fn look(imap: u16) -> String {
+    format!(
+        "import imaplib, ssl\n\
+         def look(name, *boxes):\n\
+         \x20   imap = imaplib.IMAP4('127.0.0.1', {imap})\n\
+         \x20   imap.starttls(ssl._create_unverified_context())\n\
+         \x20   imap.login(name + '@a.test', 'secreto-' + name)\n\
+         \x20   for box in boxes:\n\
+         \x20       assert imap.select(box, True)[0] == 'OK', box\n\
+         \x20       for number in imap.search(None, 'ALL')[1][0].split():\n\
+         \x20           flags, text = [imap.fetch(number, what)[1][0] for what in\n\
+         \x20               ('(FLAGS)', '(BODY.PEEK[])')]\n\
+         \x20           text = text[1].decode()\n\
+         \x20           head, body = text.split('\\r\\n\\r\\n', 1)\n\
+         \x20           subject = [l for l in head.split('\\r\\n') if l.startswith('Subject')][0]\n\
+         \x20           flags = sorted(f.decode() for f in imaplib.ParseFlags(flags))\n\
+         \x20           flags = [f for f in flags if f != '\\\\Recent']\n\
+         \x20           print(name, box, subject, flags, 'In-Reply-To' in head,\n\
+         \x20               body.splitlines()[0], '> The place' in body)\n\
+         look('carlos', 'INBOX', 'Archive', 'Sent')\n\
+         look('andrea', 'INBOX')\n"
+    )
+}
+
 // A terminal's mail program end to end: IMAP with IDLE and submission, within
 // TLS, and what the server holds afterwards.
 #[test]
@@ -37,15 +81,7 @@ fn mutt_reads_answers_moves_and_deletes() {
     else {
         return;
     };
-    let folder = Folder::new();
-    certify(&openssl, &folder);
-    let (smtp, submission, imap) = (free_port(), free_port(), free_port());
-    let tls = "[tls]\ncertificate = \"chain.pem\"\nkey = \"key.pem\"";
-    let reader = format!("[[listen]]\nat = \"127.0.0.1:{imap}\"\nservice = \"imap\"\n");
-    folder.write("mail.toml", config(smtp, submission, tls) + &reader);
-    for name in ["andrea", "carlos"] {
-        add_user(&folder, name);
-    }
+    let (folder, submission, imap) = prepare(&openssl);
     let _running = serve(&folder);
     let at = format!("127.0.0.1:{submission}");
     let send = |subject: &str, text: &str| {
@@ -61,8 +97,6 @@ fn mutt_reads_answers_moves_and_deletes() {
     send("For the archive", "Keep-this-one.");
     send("An offer", "Throw-this-away.");
 
-    folder.write("muttrc", muttrc(imap, submission));
-    folder.write("editor.sh", EDITOR);
     let program = format!("{} -n -F muttrc", mutt.display());
     let mut terminal = Terminal::start(&tmux, &folder, &program);
     let screen = terminal.shows("An offer");
@@ -104,27 +138,7 @@ fn mutt_reads_answers_moves_and_deletes() {
     terminal.types("q");
     terminal.ends();
 
-    let script = format!(
-        "import imaplib, ssl\n\
-         def look(name, *boxes):\n\
-         \x20   imap = imaplib.IMAP4('127.0.0.1', {imap})\n\
-         \x20   imap.starttls(ssl._create_unverified_context())\n\
-         \x20   imap.login(name + '@a.test', 'secreto-' + name)\n\
-         \x20   for box in boxes:\n\
-         \x20       assert imap.select(box, True)[0] == 'OK', box\n\
-         \x20       for number in imap.search(None, 'ALL')[1][0].split():\n\
-         \x20           flags, text = [imap.fetch(number, what)[1][0] for what in\n\
-         \x20               ('(FLAGS)', '(BODY.PEEK[])')]\n\
-         \x20           text = text[1].decode()\n\
-         \x20           head, body = text.split('\\r\\n\\r\\n', 1)\n\
-         \x20           subject = [l for l in head.split('\\r\\n') if l.startswith('Subject')][0]\n\
-         \x20           flags = sorted(f.decode() for f in imaplib.ParseFlags(flags))\n\
-         \x20           flags = [f for f in flags if f != '\\\\Recent']\n\
-         \x20           print(name, box, subject, flags, 'In-Reply-To' in head,\n\
-         \x20               body.splitlines()[0], '> The place' in body)\n\
-         look('carlos', 'INBOX', 'Archive', 'Sent')\n\
-         look('andrea', 'INBOX')\n"
-    );
+    let script = look(imap);
     let said = Said::by(Command::new(python).args(["-c", &script])).text();
     // `Old` is mutt's own keyword for what was seen in a list only.
     assert_eq!(

@@ -259,9 +259,13 @@ impl Reader {
                 let cause = imap.cause();
                 imap.run(create, cause).await?;
                 let cause = imap.cause();
-                Ok(imap.move_to(set(ids), folder, cause).await?)
+                imap.move_to(set(ids), folder, cause).await?;
+                Ok(())
             }
-            other => Ok(other?),
+            other => {
+                other?;
+                Ok(())
+            }
         }
     }
 
