@@ -45,7 +45,7 @@ fn a_thousand_readers_from_one_address_leave_others_alone() {
     add_user(&folder, "carlos");
     let mut running = serve(&folder);
     deliver(smtp, "carlos@a.test", "read-in-the-flood");
-    await_stored(&folder, "read-in-the-flood", 1);
+    await_stored(&mut running, &folder, "read-in-the-flood", 1);
     for (port, serves, refuses, url) in [
         (imap, "* OK", "* BYE [UNAVAILABLE]", format!("imap://127.0.0.1:{imap}/INBOX;MAILINDEX=1")),
         (pop3, "+OK", "-ERR [SYS/TEMP]", format!("pop3://127.0.0.1:{pop3}/1")),
@@ -74,7 +74,7 @@ fn a_thousand_readers_from_one_address_leave_others_alone() {
         }
     }
     deliver(smtp, "carlos@a.test", "after-the-flood");
-    await_stored(&folder, "after-the-flood", 1);
+    await_stored(&mut running, &folder, "after-the-flood", 1);
     running.signal("TERM");
     running.wait_for("stopped");
     let check = folder.run(&["mail", "check", "--contents"]);

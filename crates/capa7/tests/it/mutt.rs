@@ -82,7 +82,7 @@ fn mutt_reads_answers_moves_and_deletes() {
         return;
     };
     let (folder, submission, imap) = prepare(&openssl);
-    let _running = serve(&folder);
+    let mut running = serve(&folder);
     let at = format!("127.0.0.1:{submission}");
     let send = |subject: &str, text: &str| {
         let words = ["mail", "send", "--server", &at, "--from", "andrea@a.test"];
@@ -91,7 +91,7 @@ fn mutt_reads_answers_moves_and_deletes() {
         let what = ["--subject", subject, "--text", text];
         let mut send = folder.capa7(&[&words[..], &tls, &what].concat());
         assert_eq!(with_input(&mut send, "secreto-andrea\n").code, Some(0), "{subject}");
-        await_stored(&folder, text, 1);
+        await_stored(&mut running, &folder, text, 1);
     };
     send("Lunch on Thursday?", "The place at the corner has arepas.");
     send("For the archive", "Keep-this-one.");
@@ -113,7 +113,7 @@ fn mutt_reads_answers_moves_and_deletes() {
     terminal.shows("y:Send");
     terminal.types("y");
     terminal.shows("Mail sent");
-    await_stored(&folder, "Gladly, at noon.", 2);
+    await_stored(&mut running, &folder, "Gladly, at noon.", 2);
 
     terminal.types("i");
     terminal.shows("An offer");

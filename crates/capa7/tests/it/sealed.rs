@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::program::{Folder, Running, Said};
 
+mod disks;
 mod page;
 mod sockets;
 mod stock;

@@ -121,7 +121,7 @@ fn open(
     rows.write(&[Write::Import(left)]).map_err(io::Error::other)?;
     rows.resume_local(now).map_err(io::Error::other)?;
     remove_unnamed(&shared, &rows, &known)?;
-    ledger::sweep(&shared, &rows);
+    ledger::sweep(&shared, &mut rows);
     Ok((shared, incoming, journal, rows))
 }
 

@@ -35,8 +35,18 @@ impl Disk {
         self.rows.failure()
     }
 
+    /// Why the last message was not taken; none when it was.
+    pub(super) fn journal_failure(&self) -> Option<DiskFailure> {
+        self.journal.failure()
+    }
+
     pub(super) fn failed(&self, part: Part, failure: &DiskFailure) {
-        if !self.part(part).failed(failure) {
+        let other = match part {
+            Part::Journal => self.rows.failure(),
+            Part::Rows => self.journal.failure(),
+        };
+        // Both are on one disk, of which one line says enough.
+        if !self.part(part).failed(failure) || other.as_ref() == Some(failure) {
             return;
         }
         let folder = self.root.display();

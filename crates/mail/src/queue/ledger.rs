@@ -28,7 +28,7 @@ pub(super) async fn run(
     events: mpsc::UnboundedSender<Input>,
 ) {
     let rows = Arc::new(Mutex::new(rows));
-    let (mut taken, mut gone) = (Vec::new(), 0_usize);
+    let (mut taken, mut gone, mut gone_octets) = (Vec::new(), 0_usize, 0_u64);
     while requests.recv_many(&mut taken, WRITES_MAX).await > 0 {
         let (writes, answers): (Vec<_>, Vec<_>) =
             taken.drain(..).map(|request| (request.write, request.answer)).unzip();
@@ -43,6 +43,7 @@ pub(super) async fn run(
                 Ok(outcomes) => {
                     shared.disk.works(Part::Rows);
                     gone += outcomes.iter().map(|outcome| outcome.gone).sum::<usize>();
+                    gone_octets += outcomes.iter().map(|outcome| outcome.gone_octets).sum::<u64>();
                     for ((write, answer), outcome) in writes.iter().zip(answers).zip(outcomes) {
                         tell(write, answer, outcome, &events);
                     }
@@ -54,13 +55,15 @@ pub(super) async fn run(
                 }
             }
         }
-        if gone >= SWEEP_EVERY {
-            gone = 0;
+        // A full disk wants its space back at once.
+        let is_wanted = shared.disk.journal_failure().is_some() && gone > 0;
+        if gone >= SWEEP_EVERY || gone_octets >= SWEEP_OCTETS || is_wanted {
+            (gone, gone_octets) = (0, 0);
             let shared_too = shared.clone();
             let rows = rows.clone();
             let sweep = move || {
-                let rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
-                sweep(&shared_too, &rows);
+                let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
+                sweep(&shared_too, &mut rows);
             };
             shared.host.blocking(sweep).await;
         }
@@ -72,6 +75,7 @@ pub(super) async fn run(
 struct Outcome {
     arrived: Vec<capa7_mail_proto::queue::Destination>,
     gone: usize,
+    gone_octets: u64,
     result: Option<Result<u64, rusqlite::Error>>,
 }
 
@@ -104,7 +108,8 @@ fn write(shared: &Shared, rows: &mut Rows, writes: &[Write]) -> Result<Vec<Outco
                     let _ = fs::remove_file(shared.file_of(*id));
                 }
                 let (gone, result) = (effect.gone.len(), Some(Ok(effect.met)));
-                Outcome { arrived: effect.arrived, gone, result }
+                let gone_octets = effect.gone_octets;
+                Outcome { arrived: effect.arrived, gone, gone_octets, result }
             }
             Err(error) => {
                 tracing::error!("the queue's rows refuse a change: {error}");
@@ -145,17 +150,36 @@ fn tell(
 }
 
 /// Removes segments without queued messages: those that were wholly taken over
-/// and are not being written.
-pub(super) fn sweep(shared: &Shared, rows: &Rows) {
+/// and are not being written. One of which little is still queued goes too, so
+/// that a message that waits for days does not keep its neighbours' space.
+pub(super) fn sweep(shared: &Shared, rows: &mut Rows) {
+    if let Err(error) = take_in(shared, rows) {
+        tracing::warn!("old segments of the journal stay for the time being: {error}");
+    }
     let swept = rows.mark().and_then(|(mark, _)| Ok((mark, rows.segments()?)));
     let (mark, needed) = match swept {
         Ok(found) => found,
         Err(error) => return tracing::warn!("the journal is not swept: {error}"),
     };
-    let is_needed = |number| number >= mark.segment || needed.contains(&number);
+    let is_needed = |number| number >= mark.segment || needed.contains_key(&number);
     if let Err(error) = journal::remove_segments(&shared.journal, is_needed) {
         tracing::warn!("the journal is not swept: {error}");
     }
+}
+
+/// What is left of old segments goes into the rows, in one commit before the
+/// segment goes: whoever is killed in between has both.
+fn take_in(shared: &Shared, rows: &mut Rows) -> rusqlite::Result<()> {
+    let (mark, _) = rows.mark()?;
+    let old = rows.segments()?.into_iter().filter(|(number, _)| *number < mark.segment);
+    let mostly_dead = old.filter(|(number, live)| {
+        let octets = journal::segment_octets(&shared.journal, *number).unwrap_or_default();
+        live.saturating_mul(4) <= octets
+    });
+    for (number, _) in mostly_dead.take(TAKEN_IN_MAX) {
+        rows.take_in(number, |place| journal::read_body(&shared.journal, place))?;
+    }
+    Ok(())
 }
 
 /// Changes of one commit.
@@ -164,3 +188,7 @@ const WRITES_MAX: usize = 256;
 const AGAIN: Duration = Duration::from_secs(2);
 /// Messages that go between two looks at the journal: about a segment's worth.
 const SWEEP_EVERY: usize = 4_000;
+/// The same of long ones.
+const SWEEP_OCTETS: u64 = 16 << 20;
+/// Segments that are taken into the rows in one look.
+const TAKEN_IN_MAX: usize = 16;

@@ -69,6 +69,7 @@ async fn one_account(
                     .with("id", id.to_string());
                 mailboxes.set_cause(shared.host.note(note.because(cause)));
             }
+            tracing::debug!("message {id} is in a mailbox");
             // Whoever waits in IDLE is told because of that note.
             drop(news);
             Outcome::Delivered(Reply::new(250, Some((0, 0)), "in the mailbox"))

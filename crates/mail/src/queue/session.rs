@@ -138,10 +138,20 @@ impl Session {
     async fn load(&self, work: &Work) -> Option<Parcel> {
         let (shared, message, indexes) = (self.shared.clone(), work.message, work.indexes.clone());
         let load = move || {
-            let (stored, recipients) = shared
-                .read(|rows| Ok((rows.message(message)?, rows.recipients(message, &indexes)?)))?;
-            let stored = stored.filter(|_| !recipients.is_empty())?;
-            match shared.body(&stored) {
+            let find = || {
+                let (stored, recipients) = shared.read(|rows| {
+                    Ok((rows.message(message)?, rows.recipients(message, &indexes)?))
+                })?;
+                Some((stored.filter(|_| !recipients.is_empty())?, recipients))
+            };
+            let (mut stored, mut recipients) = find()?;
+            let mut body = shared.body(&stored);
+            if body.is_err() {
+                // Taken from the journal into the rows at this moment.
+                (stored, recipients) = find()?;
+                body = shared.body(&stored);
+            }
+            match body {
                 Ok(body) => Some(Parcel { stored, recipients, body }),
                 Err(error) => {
                     let id = QueueId(stored.id);

@@ -188,7 +188,11 @@ async fn accept_all(
             turn_away(&host, stream, &shared.tls).await;
             continue;
         }
-        let work = session::serve(host.clone(), stream, Arc::clone(&shared), stopped.clone());
+        let served = session::serve(host.clone(), stream, Arc::clone(&shared), stopped.clone());
+        let work = async move {
+            served.await;
+            tracing::debug!("a session is over: its place is free");
+        };
         connections.open.push((client, host.spawn("smtp session", work)));
     }
     drop(listener);

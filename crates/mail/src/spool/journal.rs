@@ -250,6 +250,11 @@ pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The octets of a segment's file.
+pub(crate) fn segment_octets(folder: &Path, segment: u64) -> io::Result<u64> {
+    Ok(fs::metadata(path_of(folder, segment))?.len())
+}
+
 /// Removes segments of which nobody needs anything.
 pub(crate) fn remove_segments(
     folder: &Path,
@@ -282,8 +287,8 @@ fn path_of(folder: &Path, segment: u64) -> PathBuf {
 
 const MARK: &[u8; 4] = b"c7q1";
 const HEAD_OCTETS: usize = 4 + 20 + 32;
-/// A segment goes when its last message goes: small enough that little stays
-/// behind, large enough that a new one is rare.
+/// A segment goes when its last message goes, or is taken into the rows: small
+/// enough that little stays behind, large enough that a new one is rare.
 const SEGMENT_OCTETS: u64 = 16 << 20;
 
 #[cfg(test)]

@@ -169,6 +169,10 @@ impl Committer {
             }
             Ok(done)
         });
+        if matches!(outcome, Err(StoreError::ReadOnly(_) | StoreError::Disk(_))) {
+            // What was opened on a disk that cannot be written stays so.
+            return outcome;
+        }
         // After an error of the disk SQLite may have ended the transaction.
         if connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok() {
             *slot = Some(connection);

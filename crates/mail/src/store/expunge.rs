@@ -1,6 +1,7 @@
 //! Messages go.
 
 use capa7_mail_proto::mailbox::{Flag, ModSeq, Uid, UidSet};
+use rusqlite::OptionalExtension as _;
 
 use super::commit::Change;
 use super::mailboxes::{Counts, count};
@@ -50,6 +51,12 @@ impl Account {
     }
 }
 
+/// Messages that go at once and have the tombstones looked at.
+const LOOKED_AT_EVERY: usize = 64;
+/// Tombstones that a mailbox keeps: more than any session that is told of
+/// changes lags behind, so that it is told exactly what went.
+pub(super) const TOMBSTONES_MAX: i64 = 10_000;
+
 /// Removes rows, and the bodies that no other row has.
 pub(super) fn remove_all(
     change: &mut Change<'_>,
@@ -98,7 +105,39 @@ pub(super) fn remove_rows(
         counts.deleted -= counted.deleted;
         counts.bytes -= counted.bytes;
     }
+    if rows.len() >= LOOKED_AT_EVERY || rows.iter().any(|row| is_turn(row.uid)) {
+        forget_oldest(change, mailbox)?;
+    }
     count(change.index, mailbox, counts, modseq)
+}
+
+/// Keeps the tombstones of a mailbox bounded. Whoever asks for changes since
+/// before the first one that is left gets all UIDs without a message, which
+/// RFC 7162 §3.2.5.1 allows: it includes those that went.
+fn forget_oldest(change: &Change<'_>, mailbox: MailboxId) -> Result<(), StoreError> {
+    let oldest_kept: Option<i64> = change
+        .index
+        .prepare_cached(
+            "SELECT modseq FROM expunged WHERE mailbox = ?1 ORDER BY modseq DESC LIMIT 1 OFFSET ?2",
+        )?
+        .query_row((mailbox.0, TOMBSTONES_MAX), |row| row.get(0))
+        .optional()?;
+    let Some(forgotten) = oldest_kept else { return Ok(()) };
+    change
+        .index
+        .prepare_cached("DELETE FROM expunged WHERE mailbox = ?1 AND modseq <= ?2")?
+        .execute((mailbox.0, forgotten))?;
+    change
+        .index
+        .prepare_cached("UPDATE mailboxes SET forgotten = ?2 WHERE id = ?1")?
+        .execute((mailbox.0, forgotten))?;
+    Ok(())
+}
+
+/// Whether the tombstones are looked at when this message goes: now and then,
+/// so that what it costs is shared.
+const fn is_turn(uid: Uid) -> bool {
+    uid.get().is_multiple_of(64)
 }
 
 impl Row {

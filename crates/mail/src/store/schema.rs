@@ -28,6 +28,14 @@ pub(super) fn open_writer(
         }
         connection.execute_batch("COMMIT")?;
     }
+    if version(&connection)? == 1 {
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        if version(&connection)? == 1 {
+            connection.execute_batch(FORGOTTEN)?;
+            connection.execute_batch(&format!("PRAGMA user_version = {VERSION}"))?;
+        }
+        connection.execute_batch("COMMIT")?;
+    }
     match version(&connection)? {
         VERSION => Ok(connection),
         other => Err(StoreError::Damaged(format!(
@@ -59,7 +67,7 @@ fn open(path: &Path, more: OpenFlags, sync: Sync) -> Result<Connection, StoreErr
 }
 
 /// The shape below.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// ```text
 ///   account    one row: the account's last modseq and the next UIDVALIDITY
@@ -68,7 +76,8 @@ const VERSION: i64 = 1;
 ///              of keys
 ///   texts      what is long and seldom wanted of a message
 ///   bodies     the files, by name, with the number of messages that have them
-///   expunged   UIDs that are gone, with the modseq at which they went
+///   expunged   UIDs that are gone, with the modseq at which they went: the
+///              last ones of each mailbox, after its `forgotten` modseq
 ///   deliveries what was delivered already, by the sender's word for it
 /// ```
 const TABLES: &str = "
@@ -88,7 +97,8 @@ CREATE TABLE mailboxes (
     messages INTEGER NOT NULL,
     unseen INTEGER NOT NULL,
     deleted INTEGER NOT NULL,
-    bytes INTEGER NOT NULL
+    bytes INTEGER NOT NULL,
+    forgotten INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE subscriptions (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE messages (
@@ -129,6 +139,9 @@ CREATE TABLE deliveries (
 ) WITHOUT ROWID;
 CREATE INDEX deliveries_by_time ON deliveries (at);
 ";
+
+/// What version 2 added.
+const FORGOTTEN: &str = "ALTER TABLE mailboxes ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;";
 
 /// How long a program waits for another one's turn at the index.
 const BUSY: Duration = Duration::from_secs(10);

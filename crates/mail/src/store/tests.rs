@@ -457,3 +457,66 @@ fn leftovers_are_swept_when_they_are_old() {
     assert_eq!(account.sweep(std::time::Duration::ZERO).unwrap(), 1);
     assert_eq!(world.body_files(), 1);
 }
+
+// RFC 7162 §3.2.5.1: old tombstones may be forgotten, and a session that lags
+// behind them is told of every UID without a message.
+#[test]
+fn tombstones_are_bounded_and_a_session_far_behind_still_learns_what_went() {
+    let world = World::new();
+    let account = world.account();
+    let inbox = account.mailbox(&name("INBOX")).unwrap();
+    let many = usize::try_from(super::expunge::TOMBSTONES_MAX).unwrap();
+    let first = account.append(&name("INBOX"), vec![message("stays")]).unwrap();
+    for _ in 0..3 {
+        let body = Body::Memory(Bytes::from_static(b"x"));
+        let copy = Delivery {
+            mailbox: name("INBOX"),
+            headers: Vec::new(),
+            flags: Flags::new(),
+            token: None,
+        };
+        account.deliver(body, vec![copy; many / 2]).unwrap();
+        let here = account.mailbox(&name("INBOX")).unwrap();
+        let uids = UidSet::from_ranges([2..=here.uid_next - 1]);
+        account.expunge(inbox.id, Which::Among(uids)).unwrap();
+    }
+    let kept: i64 = account
+        .read(|index| Ok(index.query_row("SELECT count(*) FROM expunged", [], |row| row.get(0))?))
+        .unwrap();
+    assert!(kept <= super::expunge::TOMBSTONES_MAX, "{kept}");
+    let here = account.mailbox(&name("INBOX")).unwrap();
+    let changes = account.changes_since(inbox.id, first.modseq).unwrap();
+    assert_eq!(changes.vanished, UidSet::from_ranges([2..=here.uid_next - 1]));
+    assert_eq!(changes.modseq, here.highest_modseq);
+    // A session that knows the last change is told of nothing.
+    let changes = account.changes_since(inbox.id, here.highest_modseq).unwrap();
+    assert!(changes.vanished.is_empty() && changes.rows.is_empty());
+}
+
+// Goal: an index of the version before is brought up to this one.
+#[test]
+fn an_index_of_version_1_is_opened() {
+    let world = World::new();
+    drop(world.account());
+    let file = world.folder.path().join("carlos@ucatolica.edu.co/index.sqlite");
+    let carlos = "carlos@ucatolica.edu.co".parse().unwrap();
+    world.store.account(&carlos).unwrap().append(&name("INBOX"), vec![message("a")]).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let account = other.path().join("carlos@ucatolica.edu.co");
+    std::fs::create_dir_all(account.join("bodies")).unwrap();
+    world.store.account(&carlos).unwrap().rest();
+    let old = rusqlite::Connection::open(&file).unwrap();
+    old.execute_batch("ALTER TABLE mailboxes DROP COLUMN forgotten; PRAGMA user_version = 1;")
+        .unwrap();
+    drop(old);
+    std::fs::copy(&file, account.join("index.sqlite")).unwrap();
+    let host = {
+        let _inside = world._runtime.enter();
+        Host::machine(Room::Mail)
+    };
+    let store = Store::open(&host, other.path(), StoreOptions::default()).unwrap();
+    let account = store.account(&carlos).unwrap();
+    assert_eq!(account.mailbox(&name("INBOX")).unwrap().messages, 1);
+    let inbox = account.mailbox(&name("INBOX")).unwrap().id;
+    account.expunge(inbox, Which::Among(set(&[1]))).unwrap();
+}

@@ -121,14 +121,17 @@ fn mutt_reads_what_is_exported() {
         folder.write("rc", rc);
         let mutt = mutt.display();
         let home = folder.path().display();
-        let line = format!("HOME={home} {mutt} -n -F rc -f {from}; tmux -S s wait-for -S {from}");
+        let line =
+            format!("HOME={home} {mutt} -n -F rc -f {from}; tmux -S {from}.s wait-for -S end");
+        // One socket for each: a tmux that ends would take the next one along.
+        let socket = format!("{from}.s");
         let tmux = |words: &[&str]| {
             let mut command = Command::new("timeout");
-            command.arg("30").arg(&tmux).args(["-S", "s"]).args(words);
+            command.arg("30").arg(&tmux).args(["-S", &socket]).args(words);
             Said::by(command.current_dir(folder.path()).env_remove("TMUX"))
         };
         tmux(&["new-session", "-d", "-x", "100", "-y", "12", &line]).text();
-        let ended = tmux(&["wait-for", from]);
+        let ended = tmux(&["wait-for", "end"]);
         let screen = if ended.code == Some(0) { ended } else { tmux(&["capture-pane", "-p"]) };
         tmux(&["kill-server"]);
         let seen = std::fs::read_to_string(folder.path().join(format!("seen-{from}")));

@@ -16,7 +16,7 @@ fn fetch(server: &MailServer, port: u16, words: &[&str]) -> Said {
 }
 
 fn with_letters(texts: &[&str]) -> MailServer {
-    let server = MailServer::start();
+    let mut server = MailServer::start();
     for text in texts {
         deliver(server.smtp, "carlos@a.test", text);
         server.delivered(text);
@@ -171,9 +171,9 @@ fn mail_is_fetched_within_tls_from_who_it_must_be() {
     let tls = "[tls]\ncertificate = \"chain.pem\"\nkey = \"key.pem\"";
     folder.write("mail.toml", config(smtp, free_port(), tls) + &readers.concat());
     add_user(&folder, "carlos");
-    let _running = serve(&folder);
+    let mut running = serve(&folder);
     deliver(smtp, "carlos@a.test", "private-letter");
-    super::await_stored(&folder, "private-letter", 1);
+    super::await_stored(&mut running, &folder, "private-letter", 1);
     let fetch = |port: u16, words: &[&str]| {
         let at = format!("127.0.0.1:{port}");
         let roots = ["--tls-roots", "chain.pem"];

@@ -12,7 +12,7 @@ fn what_was_delivered_is_taken_away_by_poplib_and_curl() {
     else {
         return;
     };
-    let server = MailServer::start();
+    let mut server = MailServer::start();
     for text in ["one-letter", "another-letter"] {
         deliver(server.smtp, "carlos@a.test", text);
         server.delivered(text);
@@ -67,10 +67,10 @@ fn passwords_of_pop3_are_told_within_tls_only() {
     );
     folder.write("mail.toml", config(smtp, free_port(), tls) + &readers);
     add_user(&folder, "carlos");
-    let running = serve(&folder);
+    let mut running = serve(&folder);
     assert!(running.said.contains(&format!("pop3 on 127.0.0.1:{pop3} with STARTTLS")));
     deliver(smtp, "carlos@a.test", "private-letter");
-    super::await_stored(&folder, "private-letter", 1);
+    super::await_stored(&mut running, &folder, "private-letter", 1);
     let script = format!(
         "import poplib, ssl\n\
          trust = ssl.create_default_context(cafile='chain.pem')\n\
@@ -97,7 +97,7 @@ fn passwords_of_pop3_are_told_within_tls_only() {
 #[test]
 fn a_user_logs_in_to_webmail_lists_the_inbox_and_sends() {
     let Some(curl) = capa7_peers::need("curl") else { return };
-    let server = MailServer::start();
+    let mut server = MailServer::start();
     let at = format!("http://127.0.0.1:{}", server.webmail);
     assert!(server.running.said.contains(&format!("webmail at {at}")), "{}", server.running.said);
     deliver(server.smtp, "carlos@a.test", "seen-in-the-browser");
@@ -124,5 +124,5 @@ fn a_user_logs_in_to_webmail_lists_the_inbox_and_sends() {
     let sent = ask("send", &["-H", &key, "-d", &letter]);
     assert_eq!(sent.code, Some(0), "{sent:?}");
     // One for andrea, one in carlos's own folder of what was sent.
-    super::await_stored(&server.folder, "sent-in-a-browser", 2);
+    super::await_stored(&mut server.running, &server.folder, "sent-in-a-browser", 2);
 }

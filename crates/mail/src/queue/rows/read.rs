@@ -1,5 +1,7 @@
 //! What the runner asks of the rows.
 
+use std::collections::BTreeMap;
+
 use capa7_mail_proto::address::{Address, ReversePath};
 use capa7_mail_proto::envelope::Notify;
 use capa7_mail_proto::queue::{Destination, MessageId, Moment, Row};
@@ -158,12 +160,14 @@ impl Rows {
         Ok(found)
     }
 
-    /// The segments of the journal that hold a queued message.
-    pub(crate) fn segments(&self) -> rusqlite::Result<Vec<u64>> {
-        let mut query = self
-            .0
-            .prepare_cached("SELECT DISTINCT segment FROM messages WHERE segment IS NOT NULL")?;
-        query.query_map([], |row| row.get(0))?.collect()
+    /// The segments of the journal that hold queued messages, with the octets
+    /// of these.
+    pub(crate) fn segments(&self) -> rusqlite::Result<BTreeMap<u64, u64>> {
+        let mut query = self.0.prepare_cached(
+            "SELECT segment, SUM(CASE kind WHEN ?1 THEN octets ELSE 0 END) FROM messages
+             WHERE segment IS NOT NULL GROUP BY segment",
+        )?;
+        query.query_map([KIND_JOURNAL], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
     }
 
     /// Whether a message is queued.

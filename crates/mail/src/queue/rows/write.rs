@@ -2,11 +2,12 @@
 
 use capa7_mail_proto::queue::{Attempt, BatchId, Change, Destination, Settlement};
 use capa7_net::Cause;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use super::manage::Command;
 use super::read::{KIND_FILE, KIND_JOURNAL, KIND_ROW, notify_bits};
 use super::{Imported, Location, Rows, column};
+use crate::spool::Place;
 
 /// One change.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(crate) struct Effect {
     pub(crate) arrived: Vec<Destination>,
     /// Messages that went with their last recipient.
     pub(crate) gone: Vec<u64>,
+    /// Their octets.
+    pub(crate) gone_octets: u64,
     /// Rows that the operator's command met.
     pub(crate) met: u64,
 }
@@ -52,6 +55,33 @@ impl Rows {
         }
         transaction.commit()?;
         Ok(effects)
+    }
+
+    /// Takes the messages of a segment into the rows, all in one commit: then
+    /// nobody needs the segment. `read` gives a message's octets.
+    pub(crate) fn take_in(
+        &mut self,
+        segment: u64,
+        read: impl Fn(Place) -> std::io::Result<Vec<u8>>,
+    ) -> rusqlite::Result<()> {
+        let transaction = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut query = transaction
+            .prepare_cached("SELECT id, offset, octets FROM messages WHERE segment = ?1")?;
+        let found = query.query_map([segment], |row| {
+            Ok((row.get::<_, u64>(0)?, Place { segment, offset: row.get(1)?, octets: row.get(2)? }))
+        })?;
+        for found in found.collect::<rusqlite::Result<Vec<_>>>()? {
+            let (id, place) = found;
+            let body = read(place).map_err(super::wrong)?;
+            transaction
+                .prepare_cached(
+                    "UPDATE messages SET kind = ?2, segment = NULL, offset = NULL, body = ?3
+                     WHERE id = ?1",
+                )?
+                .execute((id, KIND_ROW, body))?;
+        }
+        drop(query);
+        transaction.commit()
     }
 
     /// Own mailboxes need no waiting: what a stop interrupted is due again.
@@ -183,11 +213,13 @@ pub(super) fn remove_if_done(
     let gone = rows
         .prepare_cached(
             "DELETE FROM messages WHERE id = ?1
-             AND NOT EXISTS (SELECT 1 FROM recipients WHERE message = ?1)",
+             AND NOT EXISTS (SELECT 1 FROM recipients WHERE message = ?1) RETURNING octets",
         )?
-        .execute([message])?;
-    if gone > 0 {
+        .query_row([message], |row| row.get::<_, u64>(0))
+        .optional()?;
+    if let Some(octets) = gone {
         effect.gone.push(message);
+        effect.gone_octets += octets;
     }
     Ok(())
 }

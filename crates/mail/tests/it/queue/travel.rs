@@ -1,11 +1,15 @@
 //! From one server to the other: names, failures, days.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use capa7_mail::queue::{AcceptError, EntryState, QueueFiles, Selection};
 use capa7_mail::spool::SpooledMessage;
 use capa7_mail_proto::envelope::Notify;
 use capa7_net::Cause;
-use capa7_net::fault::{Matcher, MessageAction, MessageRule};
+use capa7_net::capture::{ConnectionChange, What};
+use capa7_net::fault::{Matcher, MessageAction, MessageRule, MessageView};
 
 use super::world::*;
 
@@ -187,26 +191,56 @@ fn a_receiver_that_comes_back_gets_it_with_the_next_attempt() {
     assert_eq!(world.minutes("delivered"), [15]);
 }
 
-// RFC 6647 §2: a temporary refusal at RCPT; the others of the message go on.
+// RFC 6647 §2: a temporary refusal at RCPT; the others of the message go on,
+// and the one that was refused is taken with the next attempt.
 #[test]
 fn one_recipient_is_greylisted_one_unknown_one_taken() {
     let world = World::new();
     let there = host(&world.net, "mail.urosario.example", UROSARIO);
     let mut receiver = Receiver::start(&there);
+    // The first answer for ana becomes another one, as a greylisting server's.
+    let accepted = "250 2.1.5 to <ana@urosario.example>\r\n";
+    let says = move |text: &[u8]| String::from_utf8_lossy(text).contains(accepted);
+    let refuse = move |view: &MessageView<'_>| {
+        let text = String::from_utf8_lossy(&view.packet.bytes).into_owned();
+        Some(Bytes::from(text.replace(accepted, "450 4.7.1 come back later\r\n")))
+    };
+    world.net.network().faults().add_message(MessageRule {
+        text: "ana is greylisted".to_owned(),
+        matcher: Matcher {
+            port: Some(25),
+            predicate: Some(Arc::new(move |view| says(&view.packet.bytes))),
+            count: Some(1),
+            ..Matcher::default()
+        },
+        action: MessageAction::Replace(Arc::new(refuse)),
+    });
     world
         .net
         .run(async {
             let queue = world.queue().await;
-            let to = ["carlos@urosario.example", "nobody@urosario.example"];
+            let to = ["carlos@urosario.example", "ana@urosario.example", "nobody@urosario.example"];
             queue.accept(envelope(&to), message("hola"), Cause::NONE).await.unwrap();
             receiver.taken.recv().await.unwrap();
+            world.sender.sleep(MINUTE).await;
+            let left = queue.list(Selection::All, 0, 10).await.unwrap();
+            assert_eq!(left.len(), 1);
+            assert_eq!(left[0].recipient.to_string(), "ana@urosario.example");
+            assert!(left[0].reason.as_ref().unwrap().contains("450 4.7.1 come back later"));
+            // Ana's turn, five minutes later.
+            let taken = receiver.taken.recv().await.unwrap();
+            assert_eq!(taken.envelope.recipients.len(), 1);
             world.sender.sleep(MINUTE).await;
             assert_eq!(queue.table().await.unwrap().recipients, 0);
             queue.stop().await;
         })
         .unwrap();
     assert_eq!(world.facts("bounced", "recipient"), ["nobody@urosario.example"]);
-    assert_eq!(world.facts("delivered", "recipient")[0], "carlos@urosario.example");
+    assert_eq!(world.facts("deferred", "recipient"), ["ana@urosario.example"]);
+    let delivered = world.facts("delivered", "recipient");
+    assert_eq!(delivered[0], "carlos@urosario.example");
+    assert_eq!(delivered.last().unwrap(), "ana@urosario.example");
+    assert_eq!(world.minutes("delivered").last(), Some(&5));
     let report = &world.inbox("andrea@ucatolica.example")[0];
     assert!(report.contains("Remote-MTA: dns; mail.urosario.example\r\n"), "{report}");
     assert!(report.contains("Status: 5.1.1\r\n"), "{report}");
@@ -235,6 +269,49 @@ fn many_messages_go_over_few_connections() {
         })
         .unwrap();
     assert_eq!(world.notes("delivered").len(), 200);
+    let events = world.net.network().capture().since(Cause::NONE, usize::MAX);
+    let opened = events.iter().filter(|event| match &event.what {
+        What::Connection { change: ConnectionChange::Open, packet, .. } => packet.to.port() == 25,
+        _ => false,
+    });
+    // Four at once, 50 messages in each.
+    let opened = opened.count();
+    assert!((1..=8).contains(&opened), "{opened} connections");
+}
+
+// Goal: a message that waits does not keep the space of those that were
+// delivered, and is whole when its turn comes.
+#[test]
+fn an_old_segment_goes_while_its_last_message_waits() {
+    let world = World::new();
+    let there = host(&world.net, "mail.urosario.example", UROSARIO);
+    host(&world.net, "backup.urosario.example", BACKUP);
+    world
+        .net
+        .run(async {
+            let queue = world.queue().await;
+            let to = envelope(&["carlos@urosario.example"]);
+            queue.accept(to, message("waits for hours"), Cause::NONE).await.unwrap();
+            let large = "x".repeat(900_000);
+            for _ in 0..60 {
+                let to = envelope(&["ana@ucatolica.example"]);
+                queue.accept(to, message(&large), Cause::NONE).await.unwrap();
+                world.sender.sleep(Duration::from_secs(1)).await;
+            }
+            let journal = world.root().join("queue/journal");
+            let kept = || std::fs::read_dir(&journal).unwrap().count();
+            assert!(kept() <= 2, "{} segments of four", kept());
+            assert!(!journal.join(format!("{:016x}", 1)).exists());
+            queue.stop().await;
+            let queue = world.queue().await;
+            let mut receiver = Receiver::start(&there);
+            let taken = receiver.taken.recv().await.unwrap();
+            assert!(taken.message.ends_with(b"waits for hours\r\n"));
+            world.sender.sleep(MINUTE).await;
+            assert_eq!(queue.table().await.unwrap().messages, 0);
+            queue.stop().await;
+        })
+        .unwrap();
 }
 
 #[test]

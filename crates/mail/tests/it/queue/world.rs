@@ -161,8 +161,9 @@ impl Receiver {
         let at = SocketAddr::from((host.addresses()[0], 25));
         let listener = host.listen_tcp(at).unwrap();
         let domains = ["urosario.example", "alias.example", "plain.example"].map(str::to_owned);
+        let known = |domain: &String| ["carlos", "ana"].map(|user| format!("{user}@{domain}"));
         let addresses: Vec<Address> =
-            domains.iter().map(|domain| format!("carlos@{domain}").parse().unwrap()).collect();
+            domains.iter().flat_map(known).map(|address| address.parse().unwrap()).collect();
         let users = Users::lab(&domains, &addresses).unwrap();
         let config = SmtpServerConfig::new(session);
         let destination = Destination::Channel(sender);

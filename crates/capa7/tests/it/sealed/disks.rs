@@ -1,0 +1,271 @@
+//! A mail server whose disk is full, or cannot be written, under load.
+//!
+//! ```text
+//!   this test ── SMTP, IMAP on 127.0.0.1 ──▶ capa7 mail serve
+//!       │ lines                                   │ data
+//!       └──▶ sh in a mount namespace ── mount ──▶ tmpfs of a few MiB
+//! ```
+//!
+//! The shell lives in a user and mount namespace of its own: what it mounts,
+//! fills and locks is nobody else's.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+use crate::mail::{Imap, add_user, config, dial, expect};
+use crate::program::{Folder, PATIENCE, Running, free_port};
+
+/// A server, and a shell beside it that changes its disks.
+struct Cell {
+    /// Ended before the folder goes.
+    server: Running,
+    shell: Shell,
+    folder: Folder,
+    smtp: u16,
+    imap: u16,
+}
+
+struct Shell {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Shell {
+    /// A shell in namespaces of its own; none where nobody may have them.
+    fn enter(folder: &Folder) -> Option<Self> {
+        capa7_peers::need("setpriv")?;
+        let mut command = Command::new("unshare");
+        command.args(["-Urm", "sh"]).current_dir(folder.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let mut shell = Self { child, input, output: BufReader::new(output) };
+        let may = shell.try_run("mkdir -p data/queue data/mailboxes && mount -t tmpfs none data");
+        if may != Some(0) {
+            capa7_peers::skip("no mounts in a user namespace here");
+            return None;
+        }
+        Some(shell)
+    }
+
+    /// Runs a line; its exit code, none when the shell has ended.
+    fn try_run(&mut self, line: &str) -> Option<i32> {
+        writeln!(self.input, "{{ {line}; }} >/dev/null 2>&1; echo $?").ok()?;
+        let mut code = String::new();
+        self.output.read_line(&mut code).ok()?;
+        code.trim().parse().ok()
+    }
+
+    fn run(&mut self, line: &str) {
+        assert_eq!(self.try_run(line), Some(0), "{line}");
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
+impl Cell {
+    /// A server whose queue and mailboxes have disks of these sizes.
+    fn start(queue: &str, mailboxes: &str) -> Option<Self> {
+        let folder = Folder::new();
+        let mut shell = Shell::enter(&folder)?;
+        for (name, size) in [("queue", queue), ("mailboxes", mailboxes)] {
+            shell.run(&format!(
+                "mkdir -p data/{name} && mount -t tmpfs -o size={size} none data/{name}"
+            ));
+        }
+        let (smtp, submission, imap) = (free_port(), free_port(), free_port());
+        let text =
+            config(smtp, submission, "[queue]\nfirst_retry = \"1s\"\nlongest_retry = \"1s\"")
+                + &format!("[[listen]]\nat = \"127.0.0.1:{imap}\"\nservice = \"imap\"\n");
+        folder.write("mail.toml", text);
+        add_user(&folder, "andrea");
+        let mut serve = Command::new("nsenter");
+        let shell_id = shell.child.id().to_string();
+        serve.args(["--preserve-credentials", "-U", "-m", "-t", &shell_id]);
+        // The working folder must be looked up within.
+        let line = "cd \"$0\" && exec \"$1\" mail serve --config mail.toml";
+        serve.args(["sh", "-c", line]).arg(folder.path()).arg(env!("CARGO_BIN_EXE_capa7"));
+        serve.env("XDG_RUNTIME_DIR", folder.path()).env("CAPA7_LOG", "capa7_mail=info,warn");
+        serve.stdin(Stdio::null());
+        let mut server = Running::start(&mut serve);
+        server.wait_for("capa7: serving");
+        Some(Self { server, shell, folder, smtp, imap })
+    }
+
+    /// Fills a disk to its last page, but for what is asked to be left.
+    fn fill(&mut self, name: &str) {
+        // dd ends with an error, for that is what a full disk is.
+        let _full = self.shell.try_run(&format!("dd if=/dev/zero of=data/{name}/fill bs=4k"));
+    }
+
+    fn free(&mut self, name: &str) {
+        self.shell.run(&format!("rm data/{name}/fill"));
+    }
+
+    /// New files are refused, as on a disk that the kernel mounted read-only.
+    fn lock(&mut self, name: &str) {
+        self.shell.run(&format!(
+            "mount --bind data/{name} data/{name} && mount -o remount,bind,ro data/{name}"
+        ));
+    }
+
+    fn unlock(&mut self, name: &str) {
+        self.shell.run(&format!("umount -l data/{name}"));
+    }
+
+    /// Hands in one message; the answer to its data.
+    fn send(&self, text: &str) -> String {
+        let (mut reader, mut writer) = dial(self.smtp);
+        expect(&mut reader, "220");
+        for (line, code) in [
+            ("HELO client.test", "250"),
+            ("MAIL FROM:<someone@b.test>", "250"),
+            ("RCPT TO:<andrea@a.test>", "250"),
+            ("DATA", "354"),
+        ] {
+            writer.write_all(format!("{line}\r\n").as_bytes()).unwrap();
+            expect(&mut reader, code);
+        }
+        let body = "0123456789abcde\r\n".repeat(2_000);
+        writer.write_all(format!("Subject: {text}\r\n\r\n{body}.\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        reader.read_line(&mut answer).unwrap();
+        answer
+    }
+
+    /// Waits, as a session in IDLE does, until INBOX holds so many.
+    fn await_inbox(&self, count: usize) {
+        let mut idle = Imap::log_in(self.imap, "andrea");
+        idle.writer.write_all(b"a SELECT INBOX\r\nb IDLE\r\n").unwrap();
+        let mut seen = 0;
+        while seen < count {
+            let line = idle.wait_for("* ");
+            if let Some(text) = line.trim().strip_suffix(" EXISTS") {
+                seen = text.trim_start_matches("* ").parse().unwrap();
+            }
+        }
+        assert_eq!(seen, count);
+    }
+
+    /// An APPEND's answer.
+    fn append(&self) -> String {
+        let mut session = Imap::log_in(self.imap, "andrea");
+        let body = "Subject: draft\r\n\r\n".to_owned() + &"x".repeat(20_000);
+        session.say(&format!("a APPEND Drafts {{{}}}", body.len()), "+ ");
+        session.say(&body, "a ")
+    }
+
+    /// Ends the server, and looks at everything it left.
+    fn check(self, messages: usize) {
+        let Self { server, mut shell, folder, .. } = self;
+        server.signal("TERM");
+        let (status, said) = server.ended();
+        assert_eq!(status.code(), Some(0), "{said}");
+        let capa7 = env!("CARGO_BIN_EXE_capa7");
+        writeln!(shell.input, "{capa7} mail check --contents").unwrap();
+        let mut line = String::new();
+        shell.output.read_line(&mut line).unwrap();
+        assert!(line.starts_with(&format!("andrea@a.test: {messages} messages")), "{line}{said}");
+        assert!(line.contains(" 0 problems"), "{line}");
+        drop(shell);
+        drop(folder);
+    }
+}
+
+/// How often the log has a text.
+fn said(server: &mut Running, text: &str) -> usize {
+    server.has_said(text);
+    server.said.matches(text).count()
+}
+
+// Issue: "Disk full: 4xx, nothing lost, clear log" (RFC 5321 §4.2.3: 452).
+#[test]
+fn a_full_disk_of_the_queue_is_answered_452_and_nothing_is_lost() {
+    let Some(mut cell) = Cell::start("4m", "16m") else { return };
+    let mut taken = 0;
+    for number in 0..5 {
+        assert!(cell.send(&format!("before {number}")).starts_with("250 "));
+        taken += 1;
+    }
+    cell.fill("queue");
+    let mut refused = 0;
+    for number in 0..60 {
+        let answer = cell.send(&format!("full {number}"));
+        if answer.starts_with("250 ") {
+            taken += 1;
+        } else {
+            assert!(answer.starts_with("452 4.3.1 "), "{answer}");
+            refused += 1;
+        }
+    }
+    assert!(refused >= 50, "{refused} refused");
+    // Mailboxes are on another disk: they can be read and written.
+    assert!(cell.append().starts_with("a OK"), "the mailboxes have space");
+    cell.server.wait_for("no space for the queue");
+    assert_eq!(said(&mut cell.server, "no space for the queue"), 1, "{}", cell.server.said);
+    cell.free("queue");
+    let deadline = Instant::now() + PATIENCE;
+    // The rows look again after two seconds.
+    while !cell.send("after").starts_with("250 ") {
+        assert!(Instant::now() < deadline, "it does not go on: {}", cell.server.said);
+    }
+    taken += 1;
+    cell.await_inbox(taken);
+    cell.check(taken + 1);
+}
+
+// The other way round: what was answered 250 waits in the queue until the
+// mailboxes have space (RFC 5530 §3: OVERQUOTA).
+#[test]
+fn a_full_disk_of_the_mailboxes_makes_mail_wait_in_the_queue() {
+    let Some(mut cell) = Cell::start("16m", "2m") else { return };
+    assert!(cell.send("before").starts_with("250 "));
+    cell.await_inbox(1);
+    cell.fill("mailboxes");
+    for number in 0..10 {
+        assert!(cell.send(&format!("full {number}")).starts_with("250 "), "the queue has space");
+    }
+    cell.server.wait_for("no space for mailboxes");
+    let answer = cell.append();
+    assert!(answer.starts_with("a NO [OVERQUOTA]"), "{answer}");
+    // What is there can be read.
+    let mut session = Imap::log_in(cell.imap, "andrea");
+    session.say("a SELECT INBOX", "a OK");
+    session.say("b FETCH 1 BODY.PEEK[]", "b OK");
+    assert_eq!(said(&mut cell.server, "no space for mailboxes"), 1, "{}", cell.server.said);
+    cell.free("mailboxes");
+    cell.await_inbox(11);
+    assert!(cell.append().starts_with("a OK"));
+    cell.check(12);
+}
+
+// Issue: "read-only disk: 4xx, nothing lost, clear log".
+#[test]
+fn a_read_only_disk_is_answered_451_until_it_can_be_written() {
+    let Some(mut cell) = Cell::start("16m", "16m") else { return };
+    cell.lock("queue");
+    let answer = cell.send("locked");
+    assert!(answer.starts_with("451 4.3.0 "), "{answer}");
+    cell.send("locked again");
+    cell.server.wait_for("cannot be written: new mail");
+    assert_eq!(said(&mut cell.server, "cannot be written: new mail"), 1, "{}", cell.server.said);
+    cell.unlock("queue");
+    assert!(cell.send("unlocked").starts_with("250 "));
+    cell.await_inbox(1);
+    cell.lock("mailboxes");
+    assert!(cell.send("waits").starts_with("250 "));
+    cell.server.wait_for("the mailboxes in");
+    let answer = cell.append();
+    assert!(answer.starts_with("a NO [UNAVAILABLE]"), "{answer}");
+    assert_eq!(said(&mut cell.server, "cannot be written ("), 1, "{}", cell.server.said);
+    cell.unlock("mailboxes");
+    cell.await_inbox(2);
+    cell.check(2);
+}
