@@ -147,7 +147,7 @@ pub(crate) fn deliver(port: u16, to: &str, text: &str) {
 
 /// An IMAP session, spoken by hand.
 pub(crate) struct Imap {
-    reader: BufReader<TcpStream>,
+    pub(crate) reader: BufReader<TcpStream>,
     pub(crate) writer: TcpStream,
 }
 

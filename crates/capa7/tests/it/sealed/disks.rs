@@ -92,7 +92,7 @@ impl Cell {
         // The working folder must be looked up within.
         let line = "cd \"$0\" && exec \"$1\" mail serve --config mail.toml";
         serve.args(["sh", "-c", line]).arg(folder.path()).arg(env!("CARGO_BIN_EXE_capa7"));
-        serve.env("XDG_RUNTIME_DIR", folder.path()).env("CAPA7_LOG", "capa7_mail=info,warn");
+        serve.env("XDG_RUNTIME_DIR", folder.path()).env("CAPA7_LOG", "capa7_mail=debug,warn");
         serve.stdin(Stdio::null());
         let mut server = Running::start(&mut serve);
         server.wait_for("capa7: serving");
@@ -109,10 +109,12 @@ impl Cell {
         self.shell.run(&format!("rm data/{name}/fill"));
     }
 
-    /// New files are refused, as on a disk that the kernel mounted read-only.
+    /// New files are refused, as on a disk that the kernel mounted read-only. It
+    /// is made beside, for a mount that a file is being written in stays as it is.
     fn lock(&mut self, name: &str) {
         self.shell.run(&format!(
-            "mount --bind data/{name} data/{name} && mount -o remount,bind,ro data/{name}"
+            "mkdir -p locked && mount --bind data/{name} locked && \
+             mount -o remount,bind,ro locked && mount --bind locked data/{name} && umount locked"
         ));
     }
 
@@ -125,12 +127,16 @@ impl Cell {
     }
 
     /// Waits, as a session in IDLE does, until INBOX holds so many.
-    fn await_inbox(&self, count: usize) {
+    fn await_inbox(&mut self, count: usize) {
         let mut idle = Imap::log_in(self.imap, "andrea");
         idle.writer.write_all(b"a SELECT INBOX\r\nb IDLE\r\n").unwrap();
         let mut seen = 0;
         while seen < count {
-            let line = idle.wait_for("* ");
+            let mut line = String::new();
+            if idle.reader.read_line(&mut line).is_err() {
+                self.server.has_said("");
+                panic!("{seen} of {count} messages arrived: {}", self.server.said);
+            }
             if let Some(text) = line.trim().strip_suffix(" EXISTS") {
                 seen = text.trim_start_matches("* ").parse().unwrap();
             }
