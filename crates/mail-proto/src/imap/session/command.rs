@@ -286,6 +286,9 @@ impl Session {
                 self.doing = Doing::Idling(tag);
                 if self.stopping {
                     self.stop();
+                } else if let Some(cause) = self.changed {
+                    // It came while the session was looking.
+                    self.on_changed(cause);
                 }
             }
         }

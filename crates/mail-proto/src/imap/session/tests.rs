@@ -2,6 +2,7 @@
 
 mod dialogue;
 mod limits;
+mod meanwhile;
 mod mirror;
 mod queries;
 mod standard;
