@@ -16,8 +16,6 @@ use serde_json::Value;
 
 use crate::program::{Folder, PATIENCE, Running, Said, free_port};
 
-pub(crate) use load::send_one;
-
 /// A mail server with its folder; the domain is `a.test`, the users are
 /// `andrea` and `carlos`, their passwords `secreto-NAME`.
 struct MailServer {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::mail::{add_user, await_stored, certify, config, serve, with_input};
-use crate::program::{Folder, Said, free_port};
+use crate::program::{Folder, Running, Said, free_port};
 use terminal::Terminal;
 
 /// What mutt is told: our server for reading and sending, within TLS.
@@ -84,18 +84,18 @@ fn mutt_reads_answers_moves_and_deletes() {
     let (folder, submission, imap) = prepare(&openssl);
     let mut running = serve(&folder);
     let at = format!("127.0.0.1:{submission}");
-    let send = |subject: &str, text: &str| {
+    let send = |running: &mut Running, subject: &str, text: &str| {
         let words = ["mail", "send", "--server", &at, "--from", "andrea@a.test"];
         let words = [&words[..], &["--to", "carlos@a.test", "--user", "andrea@a.test"]].concat();
         let tls = ["--tls-name", "mail.a.test", "--tls-roots", "chain.pem"];
         let what = ["--subject", subject, "--text", text];
         let mut send = folder.capa7(&[&words[..], &tls, &what].concat());
         assert_eq!(with_input(&mut send, "secreto-andrea\n").code, Some(0), "{subject}");
-        await_stored(&mut running, &folder, text, 1);
+        await_stored(running, &folder, text, 1);
     };
-    send("Lunch on Thursday?", "The place at the corner has arepas.");
-    send("For the archive", "Keep-this-one.");
-    send("An offer", "Throw-this-away.");
+    send(&mut running, "Lunch on Thursday?", "The place at the corner has arepas.");
+    send(&mut running, "For the archive", "Keep-this-one.");
+    send(&mut running, "An offer", "Throw-this-away.");
 
     let program = format!("{} -n -F muttrc", mutt.display());
     let mut terminal = Terminal::start(&tmux, &folder, &program);
@@ -133,7 +133,7 @@ fn mutt_reads_answers_moves_and_deletes() {
     terminal.hides("For the archive");
 
     // RFC 2177: what arrives appears by itself.
-    send("Just now", "Fresh-one.");
+    send(&mut running, "Just now", "Fresh-one.");
     terminal.shows("Just now");
     terminal.types("q");
     terminal.ends();

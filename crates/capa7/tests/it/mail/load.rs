@@ -52,7 +52,7 @@ fn a_server_under_load_that_is_told_to_end_loses_nothing() {
 }
 
 /// Whether a message was taken; none when the server is gone.
-pub(crate) fn send_one(port: u16, text: &str) -> Option<bool> {
+fn send_one(port: u16, text: &str) -> Option<bool> {
     let stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let (mut reader, mut writer) = (BufReader::new(stream.try_clone().unwrap()), stream);
