@@ -16,6 +16,7 @@ use capa7_mail_proto::imap::store::{
 use capa7_mail_proto::mailbox::{Flag, Flags, MailboxName, ModSeq, Uid, UidSet};
 use capa7_net::{Note, Room};
 
+use super::ahead::{self, Ahead};
 use crate::store::{
     Account, Body, BodyWriter, FlagChange, Mailbox, MailboxId, NewMessage, Row, StoreError, Texts,
     Transferred, UnchangedSince, Which,
@@ -29,6 +30,7 @@ pub(super) struct Mailboxes {
     open: Option<(OpenId, MailboxId, MailboxName)>,
     opened: u64,
     staged: Vec<Staged>,
+    ahead: Ahead,
     /// What was done and others may want to see.
     notes: Vec<Note>,
 }
@@ -51,8 +53,15 @@ enum StagedOctets {
 type Done<T> = Result<T, StoreError>;
 
 impl Mailboxes {
-    pub(super) const fn new(account: Arc<Account>) -> Self {
-        Self { account, open: None, opened: 0, staged: Vec::new(), notes: Vec::new() }
+    pub(super) fn new(account: Arc<Account>) -> Self {
+        Self {
+            account,
+            open: None,
+            opened: 0,
+            staged: Vec::new(),
+            ahead: Ahead::default(),
+            notes: Vec::new(),
+        }
     }
 
     pub(super) const fn account(&self) -> &Arc<Account> {
@@ -64,8 +73,15 @@ impl Mailboxes {
         std::mem::take(&mut self.notes)
     }
 
-    /// Does at once what needs no disk: octets of a small message.
+    /// Does at once what needs no disk: octets of a small message, a message
+    /// that was read ahead.
     pub(super) fn handle_at_once(&mut self, request: &StoreRequest) -> Option<StoreResult> {
+        if let StoreRequest::Fetch { mailbox, uids, wanted } = request
+            && let [uid] = uids[..]
+        {
+            let found = self.ahead.take(*mailbox, uid, *wanted, self.account.revision())?;
+            return Some(Ok(StoreReply::Messages(found)));
+        }
         let StoreRequest::AppendOctets(octets) = request else { return None };
         let staged = self.staged.last_mut()?;
         match &mut staged.body {
@@ -95,8 +111,16 @@ impl Mailboxes {
         open.is_some_and(|(_, id, _)| self.account.mailbox_by_id(*id).is_err())
     }
 
+    /// The session waits for news: nothing is held for it meanwhile.
+    pub(super) fn rest(&mut self) {
+        self.ahead.forget();
+    }
+
     fn dispatch(&mut self, request: StoreRequest) -> Done<StoreReply> {
         let account = Arc::clone(&self.account);
+        if !matches!(request, StoreRequest::Fetch { .. }) {
+            self.ahead.forget();
+        }
         match request {
             StoreRequest::Mailboxes => self.entries(),
             StoreRequest::Status(name) => self.status(&name),
@@ -110,7 +134,11 @@ impl Mailboxes {
                 }))
             }
             StoreRequest::Fetch { mailbox, uids, wanted } => {
-                self.fetch(self.id(mailbox)?, &uids, wanted).map(StoreReply::Messages)
+                let read = match uids[..] {
+                    [uid] => self.fetch_one(mailbox, uid, wanted),
+                    _ => self.fetch(self.id(mailbox)?, &uids, wanted),
+                };
+                read.map(StoreReply::Messages)
             }
             StoreRequest::Search { mailbox, key } => {
                 self.search(self.id(mailbox)?, &key).map(StoreReply::Found)
@@ -315,7 +343,8 @@ impl Mailboxes {
         let mut reply = Messages { messages: Vec::new(), through };
         let mut held = 0;
         for range in UidSet::from_ranges(uids.iter().map(|uid| uid.get()..=uid.get())).ranges() {
-            for (row, texts) in self.rows_with(mailbox, range, wanted)? {
+            let limit = usize::try_from(range.end() - range.start()).unwrap_or(0) + 1;
+            for (row, texts) in self.rows_with(mailbox, range, limit, wanted)? {
                 let uid = row.uid;
                 let octets = match self.octets(mailbox, &row, &texts, wanted) {
                     Ok(octets) => octets,
@@ -336,13 +365,44 @@ impl Mailboxes {
         Ok(reply)
     }
 
+    /// One message, and perhaps those after it that will be asked for next.
+    fn fetch_one(&mut self, open: OpenId, uid: Uid, wanted: Wanted) -> Done<Messages> {
+        let mailbox = self.id(open)?;
+        // Looked at first: a change while we read makes what we read useless.
+        let revision = self.account.revision();
+        let count = self.ahead.count_for(uid);
+        let last = if count == 1 { uid.get() } else { u32::MAX };
+        let rows = self.rows_with(mailbox, &(uid.get()..=last), count, wanted)?;
+        let (mut read, mut held) = (Vec::with_capacity(rows.len()), 0);
+        for (row, texts) in rows {
+            let is_first = row.uid == uid;
+            if !is_first && (read.is_empty() || held + octets_of(&row, wanted) > ahead::OCTETS_MAX)
+            {
+                break;
+            }
+            match self.octets(mailbox, &row, &texts, wanted) {
+                Ok(octets) => {
+                    let description = texts.description.filter(|_| wanted.description);
+                    held += octets.len() + description.as_ref().map_or(0, Description::octets);
+                    read.push(StoredMessage { row: message_row(&row), octets, description });
+                }
+                Err(StoreError::NoMessage(_)) => break,
+                Err(error) if is_first => return Err(error),
+                // Told when it is asked for.
+                Err(_) => break,
+            }
+        }
+        let first = self.ahead.keep(open, wanted, revision, read);
+        Ok(Messages { messages: first.into_iter().collect(), through: uid })
+    }
+
     fn rows_with(
         &self,
         mailbox: MailboxId,
         range: &RangeInclusive<u32>,
+        limit: usize,
         wanted: Wanted,
     ) -> Done<Vec<(Row, Texts)>> {
-        let limit = usize::try_from(range.end() - range.start()).unwrap_or(0) + 1;
         if !wanted.is_nothing() {
             return self.account.rows_with_texts(mailbox, range.clone(), limit);
         }
@@ -456,6 +516,15 @@ fn finish(staged: Staged) -> Done<NewMessage> {
         StagedOctets::File(file) => Body::Staged(file.finish()?),
     };
     Ok(NewMessage { body, headers: Vec::new(), flags: staged.flags, internal_date: staged.date })
+}
+
+/// Octets that a message will take in memory, before it is read.
+fn octets_of(row: &Row, wanted: Wanted) -> usize {
+    match wanted.octets {
+        Octets::Unwanted => 0,
+        Octets::Header => HEADER_OCTETS,
+        Octets::Wanted => usize::try_from(row.size).unwrap_or(usize::MAX / 2),
+    }
 }
 
 /// A message, or enough of it to have its header.

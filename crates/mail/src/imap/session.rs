@@ -92,6 +92,9 @@ impl Connection {
             let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
             let buffer = if large.is_empty() { &mut small[..] } else { &mut large[..] };
             let is_idling = self.session.is_idling();
+            if let Some(mailboxes) = self.mailboxes.as_mut().filter(|_| is_idling) {
+                mailboxes.rest();
+            }
             let event = tokio::select! {
                 biased;
                 _ = stopped.wait_for(|stopped| *stopped), if !is_stopping => Event::Stopping,

@@ -106,6 +106,13 @@ impl Account {
         News::hold(&self.news)
     }
 
+    /// The account's state: nothing of it changed while this is equal.
+    #[must_use]
+    pub fn revision(&self) -> (ModSeq, u64) {
+        let seen = self.seen.borrow();
+        (seen.modseq, seen.names)
+    }
+
     /// Says of which event the last change is the consequence: what sessions
     /// tell their clients of it is caused by that.
     pub fn set_cause(&self, cause: Cause) {
