@@ -159,6 +159,17 @@ pub enum Success {
     InMailbox,
 }
 
+/// What becomes of something written down when the machine loses its power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// It may be lost: then it is done once more, and the second time does
+    /// nothing. So it is with mailboxes here, which take each message once.
+    Repeatable,
+    /// It lasts before anything follows from it: another server that took a
+    /// message is not given it again.
+    Lasting,
+}
+
 /// How a session ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
@@ -196,7 +207,7 @@ pub enum Input {
         /// Due rows, those of one message beside each other.
         rows: Vec<Row>,
     },
-    /// Answers [`Output::Record`]: it is durable.
+    /// Answers [`Output::Record`]: it is written down.
     Recorded(BatchId),
     /// Answers [`Output::LookUpExchanges`].
     Exchanges {
@@ -268,12 +279,14 @@ pub enum Output {
         /// At most so many.
         limit: usize,
     },
-    /// Write down, durably, when they are tried next.
+    /// Write down when they are tried next.
     Record {
         /// The batch.
         batch: BatchId,
         /// Each row's attempt.
         attempts: Vec<Attempt>,
+        /// What a crash of the machine may take.
+        durability: Durability,
     },
     /// Ask for MX records.
     LookUpExchanges {
@@ -348,7 +361,7 @@ impl DispatcherConfig {
             own_addresses: Vec::new(),
             sessions_max: 50,
             sessions_per_destination_max: 4,
-            local_batches_max: 4,
+            local_batches_max: 2,
             rows_per_load: 50,
             messages_per_session_max: 100,
             addresses_tried_max: 10,

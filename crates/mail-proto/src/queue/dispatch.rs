@@ -10,8 +10,8 @@ use super::batch::{Batch, Session, Stage};
 use super::route::{circle, deferred, no_address, no_address_yet, route};
 use super::verdict::judge;
 use super::{
-    AddressAnswer, Attempt, BatchId, Destination, Dispatcher, End, ExchangeAnswer, MessageId,
-    Moment, Notice, NoticeKind, Output, Row, Settlement, Success, Way,
+    AddressAnswer, Attempt, BatchId, Destination, Dispatcher, Durability, End, ExchangeAnswer,
+    MessageId, Moment, Notice, NoticeKind, Output, Row, Settlement, Success, Way,
 };
 
 /// Rows become batches.
@@ -120,7 +120,8 @@ impl Dispatcher {
             self.close(id);
             return;
         }
-        self.outputs.push_back(Output::Record { batch: id, attempts });
+        let durability = durability(&destination);
+        self.outputs.push_back(Output::Record { batch: id, attempts, durability });
     }
 
     pub(super) fn on_recorded(&mut self, now: Moment, id: BatchId) {
@@ -313,7 +314,8 @@ impl Dispatcher {
         }
         let notices = told.into_iter().map(|(kind, indexes)| Notice { kind, indexes }).collect();
         let host = batch.address.map(|_| batch.host.clone());
-        let settlement = Settlement { message, changes, notices, host, cause: because };
+        let durability = durability(&batch.destination);
+        let settlement = Settlement { message, changes, notices, host, durability, cause: because };
         self.outputs.push_back(Output::Settle(settlement));
     }
 
@@ -360,5 +362,13 @@ impl Dispatcher {
         batch.stage = Stage::Loading(Session::Open);
         self.ready.remove(&destination);
         self.load(id, destination);
+    }
+}
+
+/// What must last of deliveries to this destination.
+fn durability(destination: &Destination) -> Durability {
+    match destination {
+        Destination::Local => Durability::Repeatable,
+        Destination::Domain(_) | Destination::Address(_) => Durability::Lasting,
     }
 }

@@ -158,7 +158,7 @@ impl World {
         let input = match output {
             Output::FindDue { after, until } => self.find_due(after, until),
             Output::Load { batch, destination, limit } => self.load(batch, &destination, limit),
-            Output::Record { batch, attempts } => {
+            Output::Record { batch, attempts, .. } => {
                 for attempt in attempts {
                     if let Some(kept) = self.find(attempt.message, attempt.index) {
                         kept.row.attempts = attempt.attempts;

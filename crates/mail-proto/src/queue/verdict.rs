@@ -5,7 +5,7 @@ use capa7_dissect::Cause;
 use crate::smtp::client::{Outcome, Reason};
 use crate::smtp::reply::Reply;
 
-use super::{MessageId, Moment, Row, Schedule, Success};
+use super::{Durability, MessageId, Moment, Row, Schedule, Success};
 
 /// What became of some recipients of one message, to be written down as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Settlement {
     pub notices: Vec<Notice>,
     /// The server that said so, when one did.
     pub host: Option<String>,
+    /// What a crash of the machine may take of it; notices last in any case.
+    pub durability: Durability,
     /// Because of what.
     pub cause: Cause,
 }

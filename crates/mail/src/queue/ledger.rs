@@ -131,7 +131,7 @@ fn tell(
     }
     match write {
         Write::Import(_) => {}
-        Write::Record(batch, _) => {
+        Write::Record { batch, .. } => {
             let _ = events.send(Input::Recorded(*batch));
         }
         Write::Settle(settled) => {
@@ -156,7 +156,11 @@ pub(super) fn sweep(shared: &Shared, rows: &mut Rows) {
     if let Err(error) = take_in(shared, rows) {
         tracing::warn!("old segments of the journal stay for the time being: {error}");
     }
-    let swept = rows.mark().and_then(|(mark, _)| Ok((mark, rows.segments()?)));
+    // Nothing goes of which the rows that last still tell.
+    let swept = rows
+        .make_lasting()
+        .and_then(|()| rows.mark())
+        .and_then(|(mark, _)| Ok((mark, rows.segments()?)));
     let (mark, needed) = match swept {
         Ok(found) => found,
         Err(error) => return tracing::warn!("the journal is not swept: {error}"),

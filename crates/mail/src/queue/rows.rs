@@ -28,7 +28,12 @@ pub(crate) use write::{Settled, Write};
 
 /// The file.
 #[derive(Debug)]
-pub(crate) struct Rows(Connection);
+pub(crate) struct Rows {
+    connection: Connection,
+    sync: Sync,
+    /// Whether a commit waits for the disk as things are set.
+    is_lasting: bool,
+}
 
 /// A message on its way into the rows.
 #[derive(Clone, Debug)]
@@ -83,7 +88,7 @@ impl Rows {
         let level = if sync == Sync::Full { "FULL" } else { "OFF" };
         connection.pragma_update(None, "synchronous", level)?;
         connection.execute_batch(SCHEMA)?;
-        Ok(Self(connection))
+        Ok(Self { connection, sync, is_lasting: true })
     }
 
     /// Opens the file for reading only.
@@ -91,7 +96,19 @@ impl Rows {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(PATIENCE)?;
-        Ok(Self(connection))
+        Ok(Self { connection, sync: Sync::Off, is_lasting: true })
+    }
+
+    /// Whether the next commits wait for the disk. In the log (WAL) one that
+    /// waits takes those before it along, and a crash leaves some beginning of
+    /// them all.
+    fn set_lasting(&mut self, is_lasting: bool) -> rusqlite::Result<()> {
+        if self.sync == Sync::Full && self.is_lasting != is_lasting {
+            let level = if is_lasting { "FULL" } else { "NORMAL" };
+            self.connection.pragma_update(None, "synchronous", level)?;
+            self.is_lasting = is_lasting;
+        }
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use capa7_net::{Cause, Task};
 use tokio::sync::mpsc;
 
 use super::ledger::Request;
-use super::rows::{Settled, Write};
+use super::rows::{Location, Settled, Write};
 use super::session::{Job, Session};
 use super::shared::Shared;
 use super::{QueueId, lookup, notes, notices};
@@ -97,8 +97,8 @@ impl Runner {
                 // What cannot be read now is found again by the next search.
                 Some(Input::Loaded { batch, rows: rows.unwrap_or_default() })
             }),
-            Output::Record { batch, attempts } => {
-                self.outbox.push_back(Write::Record(batch, attempts));
+            Output::Record { batch, attempts, durability } => {
+                self.outbox.push_back(Write::Record { batch, attempts, durability });
             }
             Output::LookUpExchanges { batch, domain, cause } => {
                 let (shared, tell) = (self.shared.clone(), self.tell.clone());
@@ -187,6 +187,7 @@ impl Runner {
             }
             causes.push((*index, cause));
         }
+        let is_file = stored.as_ref().is_some_and(|stored| stored.location == Location::File);
         let mut made = Vec::new();
         if let Some(stored) = stored.filter(|_| !settlement.notices.is_empty()) {
             let inside = shared.clone();
@@ -194,7 +195,7 @@ impl Runner {
             let write = move || notices::write(&inside, &stored, &told, &about, &because, now);
             made = shared.host.blocking(write).await;
         }
-        let settled = Settled { settlement, notices: made, causes };
+        let settled = Settled { settlement, notices: made, is_file, causes };
         self.outbox.push_back(Write::Settle(Box::new(settled)));
     }
 }

@@ -10,6 +10,7 @@ use capa7_mail_proto::queue::{BatchId, End, Input, MessageId, Success, Way, Work
 use capa7_mail_proto::smtp::client::{Outcome, Reason};
 use capa7_mail_proto::smtp::reply::Reply;
 use capa7_net::{Cause, Causes};
+use futures_util::future::join_all;
 use tokio::sync::mpsc;
 
 use super::rows::{GivenRecipient, Stored};
@@ -64,23 +65,35 @@ impl Session {
     }
 
     async fn local(&self, work: Vec<Work>) -> (End, Cause) {
-        let mut last = Cause::NONE;
-        for one in work {
-            let Some(parcel) = self.load(&one).await else {
-                self.unreadable(&one);
-                continue;
-            };
-            last = self.announce(&parcel, "local", one.causes);
-            let outcomes = local::deliver(&self.shared, &parcel, last).await;
-            self.outcomes(one.message, outcomes, Success::InMailbox, last);
+        let (mut last, mut rest) = (Cause::NONE, &work[..]);
+        while !rest.is_empty() {
+            let parcels = self.load(rest).await;
+            let (these, later) = rest.split_at(parcels.len().min(rest.len()));
+            // At once, so that they share the wait for the disk.
+            let deliveries = these.iter().zip(parcels).map(|(one, parcel)| self.put(one, parcel));
+            last = join_all(deliveries).await.pop().unwrap_or(last);
+            rest = later;
         }
         (End::Done, last)
+    }
+
+    /// Puts one message into mailboxes here.
+    async fn put(&self, one: &Work, parcel: Option<Parcel>) -> Cause {
+        let Some(parcel) = parcel else {
+            self.unreadable(one);
+            return one.causes.first;
+        };
+        let cause = self.announce(&parcel, "local", one.causes.clone());
+        let outcomes = local::deliver(&self.shared, &parcel, cause).await;
+        self.outcomes(one.message, outcomes, Success::InMailbox, cause);
+        cause
     }
 
     async fn remote(&mut self, to: &str, address: IpAddr, work: Vec<Work>) -> (End, Cause) {
         let mut last = Cause::NONE;
         for one in work {
-            let Some(parcel) = self.load(&one).await else {
+            let parcel = self.load(std::slice::from_ref(&one)).await.pop().flatten();
+            let Some(parcel) = parcel else {
                 self.unreadable(&one);
                 continue;
             };
@@ -135,30 +148,23 @@ impl Session {
         Connection::open(&self.shared.host, at, settings, cause).await
     }
 
-    async fn load(&self, work: &Work) -> Option<Parcel> {
-        let (shared, message, indexes) = (self.shared.clone(), work.message, work.indexes.clone());
+    /// The first messages of the work, as many as memory is given for, and at
+    /// least one; none in the place of one that cannot be read.
+    async fn load(&self, work: &[Work]) -> Vec<Option<Parcel>> {
+        let shared = self.shared.clone();
+        let wanted: Vec<(MessageId, Vec<u32>)> =
+            work.iter().take(TOGETHER_MAX).map(|one| (one.message, one.indexes.clone())).collect();
         let load = move || {
-            let find = || {
-                let (stored, recipients) = shared.read(|rows| {
-                    Ok((rows.message(message)?, rows.recipients(message, &indexes)?))
-                })?;
-                Some((stored.filter(|_| !recipients.is_empty())?, recipients))
-            };
-            let (mut stored, mut recipients) = find()?;
-            let mut body = shared.body(&stored);
-            if body.is_err() {
-                // Taken from the journal into the rows at this moment.
-                (stored, recipients) = find()?;
-                body = shared.body(&stored);
-            }
-            match body {
-                Ok(body) => Some(Parcel { stored, recipients, body }),
-                Err(error) => {
-                    let id = QueueId(stored.id);
-                    tracing::error!("queued message {id} cannot be read: {error}");
-                    None
+            let (mut parcels, mut held) = (Vec::with_capacity(wanted.len()), 0);
+            for (message, indexes) in wanted {
+                let parcel = load_one(&shared, message, &indexes);
+                held += parcel.as_ref().map_or(0, |parcel| parcel.body.len());
+                parcels.push(parcel);
+                if held >= HELD_OCTETS_MAX {
+                    break;
                 }
             }
+            parcels
         };
         self.shared.host.blocking(load).await
     }
@@ -196,6 +202,29 @@ impl Session {
     fn unreadable(&self, work: &Work) {
         let reply = Reply::new(451, Some((3, 0)), "the queue cannot read the message");
         self.same(work, &Outcome::Deferred(Reason::Found(reply)), work.causes.first);
+    }
+}
+
+fn load_one(shared: &Shared, message: MessageId, indexes: &[u32]) -> Option<Parcel> {
+    let find = || {
+        let (stored, recipients) =
+            shared.read(|rows| Ok((rows.message(message)?, rows.recipients(message, indexes)?)))?;
+        Some((stored.filter(|_| !recipients.is_empty())?, recipients))
+    };
+    let (mut stored, mut recipients) = find()?;
+    let mut body = shared.body(&stored);
+    if body.is_err() {
+        // Taken from the journal into the rows at this moment.
+        (stored, recipients) = find()?;
+        body = shared.body(&stored);
+    }
+    match body {
+        Ok(body) => Some(Parcel { stored, recipients, body }),
+        Err(error) => {
+            let id = QueueId(stored.id);
+            tracing::error!("queued message {id} cannot be read: {error}");
+            None
+        }
     }
 }
 
@@ -239,3 +268,8 @@ fn broken(error: &ConnectionError) -> Reason {
         other => Reason::Found(Reply::new(451, Some((4, 2)), other.to_string())),
     }
 }
+
+/// Messages that are put into mailboxes together.
+const TOGETHER_MAX: usize = 16;
+/// Octets of messages after which no more is loaded beside them.
+const HELD_OCTETS_MAX: usize = 1 << 20;

@@ -106,6 +106,7 @@ impl Journal {
         if let Err(error) = done {
             // Nobody is told that these are kept, so no restart may find them.
             let cut = segment.file.set_len(segment.end).and_then(|()| segment.file.sync_data());
+            segment.room = segment.end;
             if let Err(cut) = &cut {
                 tracing::error!("the queue's journal cannot be cut back ({cut}) after: {error}");
             }
@@ -154,9 +155,11 @@ impl Segment {
         self.room = self.room.max(end);
         if sync == Sync::Full && end + ROOM_OCTETS / 4 > self.room && end < SEGMENT_OCTETS {
             let zeros = vec![0; ROOM];
-            // Without room (a full disk) each record makes its own.
-            if self.file.write_all_at(&zeros, self.room).is_ok() {
-                self.room += ROOM_OCTETS;
+            match self.file.write_all_at(&zeros, self.room) {
+                Ok(()) => self.room += ROOM_OCTETS,
+                // On a full disk each record makes its own room: nothing is
+                // taken from it in advance.
+                Err(_) => self.file.set_len(self.room)?,
             }
         }
         Ok(())

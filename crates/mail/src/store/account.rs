@@ -109,7 +109,7 @@ impl Account {
     /// The account's state: nothing of it changed while this is equal.
     #[must_use]
     pub fn revision(&self) -> (ModSeq, u64) {
-        let seen = self.seen.borrow();
+        let seen = self.news.latest();
         (seen.modseq, seen.names)
     }
 

@@ -61,6 +61,16 @@ impl News {
     pub(super) fn seen(&self) -> Seen {
         *self.seen.borrow()
     }
+
+    /// What happened, told or not.
+    pub(super) fn latest(&self) -> Seen {
+        let held = lock(&self.held);
+        let mut seen = self.seen();
+        if let Some(untold) = held.untold {
+            seen.join(untold);
+        }
+        seen
+    }
 }
 
 impl Drop for NewsHeld {

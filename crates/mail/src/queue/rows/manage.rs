@@ -86,7 +86,7 @@ impl Rows {
              FROM recipients r JOIN messages m ON m.id = r.message
              WHERE {condition} ORDER BY r.message, r.place LIMIT ?2 OFFSET ?3"
         );
-        let mut query = self.0.prepare_cached(&sql)?;
+        let mut query = self.connection.prepare_cached(&sql)?;
         let rows = query.query_map([value.as_ref(), &limit, &skip], |row| {
             let sender = row.get::<_, Option<String>>(1)?;
             let sender = sender.map(|sender| sender.parse()).transpose().map_err(wrong)?;
@@ -114,7 +114,7 @@ impl Rows {
 
     pub(crate) fn table(&self, now: Moment) -> rusqlite::Result<QueueTable> {
         let mut table = QueueTable { ages_s: AGES_S.to_vec(), ..QueueTable::default() };
-        let mut query = self.0.prepare_cached(
+        let mut query = self.connection.prepare_cached(
             "SELECT r.destination, m.accepted, COUNT(*), SUM(r.held)
              FROM recipients r JOIN messages m ON m.id = r.message
              GROUP BY r.destination, m.accepted / 60000000000",
@@ -141,7 +141,8 @@ impl Rows {
             table.held += held;
         }
         table.rows.sort_by_key(|row| std::cmp::Reverse(row.total));
-        table.messages = self.0.query_row("SELECT COUNT(*) FROM messages", [], |row| row.get(0))?;
+        table.messages =
+            self.connection.query_row("SELECT COUNT(*) FROM messages", [], |row| row.get(0))?;
         Ok(table)
     }
 }

@@ -43,14 +43,14 @@ pub(crate) struct GivenRecipient {
 impl Rows {
     /// How far the journal was taken over, and the last id given.
     pub(crate) fn mark(&self) -> rusqlite::Result<(Mark, u64)> {
-        self.0.query_row("SELECT segment, offset, last FROM mark", [], |row| {
+        self.connection.query_row("SELECT segment, offset, last FROM mark", [], |row| {
             Ok((Mark { segment: row.get(0)?, offset: row.get(1)? }, row.get(2)?))
         })
     }
 
     /// The destinations with rows due after one moment and until another.
     pub(crate) fn due(&self, after: Moment, until: Moment) -> rusqlite::Result<DuePage> {
-        let mut query = self.0.prepare_cached(
+        let mut query = self.connection.prepare_cached(
             "SELECT destination, MIN(next) AS first FROM recipients
              WHERE held = 0 AND next > ?1 AND next <= ?2
              GROUP BY destination ORDER BY first LIMIT ?3",
@@ -66,7 +66,7 @@ impl Rows {
             // The rest is asked for again when these had their turn.
             Some(Moment(until.0.saturating_add(1)))
         } else {
-            self.0
+            self.connection
                 .prepare_cached("SELECT MIN(next) FROM recipients WHERE held = 0 AND next > ?1")?
                 .query_row([column(until)], |row| row.get::<_, Option<i64>>(0))?
                 .map(moment)
@@ -81,7 +81,7 @@ impl Rows {
         now: Moment,
         limit: usize,
     ) -> rusqlite::Result<Vec<Row>> {
-        let mut query = self.0.prepare_cached(
+        let mut query = self.connection.prepare_cached(
             "SELECT r.message, r.place, m.accepted, r.attempts, r.late, m.sender IS NULL,
                     r.notify, r.cause
              FROM recipients r JOIN messages m ON m.id = r.message
@@ -106,7 +106,7 @@ impl Rows {
 
     /// One message; none when it was deleted meanwhile.
     pub(crate) fn message(&self, id: MessageId) -> rusqlite::Result<Option<Stored>> {
-        let mut query = self.0.prepare_cached(
+        let mut query = self.connection.prepare_cached(
             "SELECT accepted, sender, wishes, octets, kind, segment, offset, body
              FROM messages WHERE id = ?1",
         )?;
@@ -140,7 +140,7 @@ impl Rows {
         id: MessageId,
         indexes: &[u32],
     ) -> rusqlite::Result<Vec<GivenRecipient>> {
-        let mut query = self.0.prepare_cached(
+        let mut query = self.connection.prepare_cached(
             "SELECT address, notify, original, attempts FROM recipients
              WHERE message = ?1 AND place = ?2",
         )?;
@@ -163,7 +163,7 @@ impl Rows {
     /// The segments of the journal that hold queued messages, with the octets
     /// of these.
     pub(crate) fn segments(&self) -> rusqlite::Result<BTreeMap<u64, u64>> {
-        let mut query = self.0.prepare_cached(
+        let mut query = self.connection.prepare_cached(
             "SELECT segment, SUM(CASE kind WHEN ?1 THEN octets ELSE 0 END) FROM messages
              WHERE segment IS NOT NULL GROUP BY segment",
         )?;
@@ -172,7 +172,7 @@ impl Rows {
 
     /// Whether a message is queued.
     pub(crate) fn has(&self, id: u64) -> rusqlite::Result<bool> {
-        self.0.prepare_cached("SELECT 1 FROM messages WHERE id = ?1")?.exists([id])
+        self.connection.prepare_cached("SELECT 1 FROM messages WHERE id = ?1")?.exists([id])
     }
 }
 

@@ -1,6 +1,6 @@
 //! What changes the rows: each change whole or not at all, many in one commit.
 
-use capa7_mail_proto::queue::{Attempt, BatchId, Change, Destination, Settlement};
+use capa7_mail_proto::queue::{Attempt, BatchId, Change, Destination, Durability, Settlement};
 use capa7_net::Cause;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
@@ -15,7 +15,7 @@ pub(crate) enum Write {
     /// Accepted messages.
     Import(Vec<Imported>),
     /// Attempts that are about to begin.
-    Record(BatchId, Vec<Attempt>),
+    Record { batch: BatchId, attempts: Vec<Attempt>, durability: Durability },
     /// What became of recipients.
     Settle(Box<Settled>),
     /// The operator's.
@@ -28,6 +28,8 @@ pub(crate) struct Settled {
     pub(crate) settlement: Settlement,
     /// The notifications that it makes; they come into being with it.
     pub(crate) notices: Vec<Imported>,
+    /// The message is in a file of its own, which goes with its last recipient.
+    pub(crate) is_file: bool,
     /// Because of what each deferred row is tried again.
     pub(crate) causes: Vec<(u32, Cause)>,
 }
@@ -48,7 +50,10 @@ pub(crate) struct Effect {
 impl Rows {
     /// Does all changes in one commit.
     pub(crate) fn write(&mut self, writes: &[Write]) -> rusqlite::Result<Vec<Effect>> {
-        let transaction = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let durability = writes.iter().map(Write::durability).max();
+        self.set_lasting(durability != Some(Durability::Repeatable))?;
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut effects = Vec::with_capacity(writes.len());
         for write in writes {
             effects.push(apply(&transaction, write)?);
@@ -64,7 +69,7 @@ impl Rows {
         segment: u64,
         read: impl Fn(Place) -> std::io::Result<Vec<u8>>,
     ) -> rusqlite::Result<()> {
-        let transaction = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut query = transaction
             .prepare_cached("SELECT id, offset, octets FROM messages WHERE segment = ?1")?;
         let found = query.query_map([segment], |row| {
@@ -84,14 +89,37 @@ impl Rows {
         transaction.commit()
     }
 
+    /// Makes all that was written last.
+    pub(crate) fn make_lasting(&mut self) -> rusqlite::Result<()> {
+        self.set_lasting(true)?;
+        self.connection.execute("UPDATE mark SET last = last", [])?;
+        Ok(())
+    }
+
     /// Own mailboxes need no waiting: what a stop interrupted is due again.
     pub(crate) fn resume_local(&self, now: i64) -> rusqlite::Result<()> {
         let local = Destination::Local.to_string();
-        self.0.execute(
+        self.connection.execute(
             "UPDATE recipients SET next = ?2 WHERE destination = ?1 AND held = 0 AND next > ?2",
             (local, now),
         )?;
         Ok(())
+    }
+}
+
+impl Write {
+    fn durability(&self) -> Durability {
+        match self {
+            // The journal has them, and its mark is written with them.
+            Self::Import(messages) if messages.iter().all(|one| one.mark.is_some()) => {
+                Durability::Repeatable
+            }
+            Self::Record { durability, .. } => *durability,
+            Self::Settle(settled) if settled.notices.is_empty() && !settled.is_file => {
+                settled.settlement.durability
+            }
+            Self::Import(_) | Self::Settle(_) | Self::Manage(_) => Durability::Lasting,
+        }
     }
 }
 
@@ -103,7 +131,7 @@ fn apply(rows: &Connection, write: &Write) -> rusqlite::Result<Effect> {
                 import(rows, message, &mut effect)?;
             }
         }
-        Write::Record(_, attempts) => record(rows, attempts)?,
+        Write::Record { attempts, .. } => record(rows, attempts)?,
         Write::Settle(settled) => settle(rows, settled, &mut effect)?,
         Write::Manage(command) => effect = command.apply(rows)?,
     }
