@@ -69,7 +69,8 @@ impl Rows {
         segment: u64,
         read: impl Fn(Place) -> std::io::Result<Vec<u8>>,
     ) -> rusqlite::Result<()> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut query = transaction
             .prepare_cached("SELECT id, offset, octets FROM messages WHERE segment = ?1")?;
         let found = query.query_map([segment], |row| {
