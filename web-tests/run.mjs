@@ -84,6 +84,11 @@ async function runOne(test, browser, base, shots) {
         problems.push(`console: ${message.text()}`);
       }
     });
+    made.on("response", async (answer) => {
+      if (answer.status() < 400 || options.errorsExpected) return;
+      const text = await answer.text().catch(() => "");
+      problems.push(`${answer.status()} ${answer.url()}: ${text}`);
+    });
     await made.goto(new URL(path, base).href);
     await made.waitForSelector("body[data-view]");
     return made;

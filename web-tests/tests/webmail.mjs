@@ -284,7 +284,7 @@ const TESTS = {
     await isAccessible(web, "renaming");
     await web.keyboard.press("Enter");
     await web.waitForSelector("[data-folder='Proyectos año 3'].current");
-    assert.equal(await web.locator("[data-folder=Projects]").count(), 0);
+    await web.waitForSelector("[data-folder=Projects]", { state: "detached" });
     // A name that is taken is told.
     await web.click(".new-folder");
     await web.fill("#folder-name", "Proyectos año 3");
@@ -296,7 +296,7 @@ const TESTS = {
     await web.click("dialog .danger");
     await web.waitForSelector(".notice:has-text('is deleted')");
     await web.waitForSelector("[data-folder=INBOX].current");
-    assert.equal(await web.locator("[data-folder='Proyectos año 3']").count(), 0);
+    await web.waitForSelector("[data-folder='Proyectos año 3']", { state: "detached" });
     assert.equal(await web.locator("[data-folder=INBOX] + .folder-menu").count(), 0);
   },
 
@@ -341,6 +341,7 @@ const TESTS = {
     // Whoever reads the last one sees the others.
     await row(web, "Agreed.").locator(".row-open").click();
     await web.waitForSelector(".row.child");
+    await web.waitForSelector(".text:has-text('Agreed.')");
     await web.keyboard.press("j");
     await web.waitForSelector(".text:has-text('The one with the racks.')");
     // A search tells of messages.

@@ -76,11 +76,17 @@ export function folderLabel(known, name) {
   return name.split(separator).at(-1) ?? name;
 }
 
+let foldersAsked = 0;
+
+/** Loads the folders; an answer that a later one overtook is dropped. */
 export async function loadFolders() {
+  foldersAsked += 1;
+  const mine = foldersAsked;
   try {
-    folders.set(await api.folders());
+    const loaded = await api.folders();
+    if (mine === foldersAsked) folders.set(loaded);
   } catch (error) {
-    complain(error);
+    if (mine === foldersAsked) complain(error);
   }
 }
 
@@ -294,6 +300,7 @@ export async function moveRow(row, to) {
 function back(from, uids, to) {
   if (uids.length === 0) return null;
   return async () => {
+    if (to === folder.peek()) expected += uids.length;
     try {
       await api.move(from, uids, to);
       tell(t("undone"));
@@ -318,6 +325,8 @@ export async function removeRow(row) {
   }
 }
 
+/** Messages that come back to the folder that is shown: no news. */
+let expected = 0;
 /** @type {EventSource | null} */
 let events = null;
 let watched = "";
@@ -333,13 +342,25 @@ export function watch() {
   }
   if (watched === name) return;
   watched = name;
+  expected = 0;
   events?.close();
   events = new EventSource(`/api/events?${api.query({ folder: name })}`);
   events.addEventListener("changed", (event) => {
     const { arrived } = JSON.parse(/** @type {MessageEvent} */ (event).data);
-    if (arrived > 0) tell(t(arrived === 1 ? "arrived_one" : "arrived_many", { count: arrived }));
+    const count = Math.max(0, arrived - expected);
+    expected = Math.max(0, expected - arrived);
+    // The list shows what is new; the offer to undo is nowhere else.
+    if (count > 0 && !undo.peek()) tell(t(count === 1 ? "arrived_one" : "arrived_many", { count }));
     loadFolders();
     loadList(list.peek()?.page ?? 0);
+  });
+  // What came between the list and this moment was told to nobody.
+  events.addEventListener("watching", (event) => {
+    const { messages } = JSON.parse(/** @type {MessageEvent} */ (event).data);
+    const page = list.peek();
+    if (!page || search.peek() || page.folder !== name || page.total === messages) return;
+    loadFolders();
+    loadList(page.page);
   });
   events.addEventListener("ended", () => session.set(null));
 }

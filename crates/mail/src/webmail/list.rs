@@ -64,12 +64,7 @@ pub(crate) async fn page(ask: &Ask) -> Result<Response, Problem> {
         imap.run(ClientCommand::Noop, cause).await?;
     }
     let (total, rows) = if words.is_empty() {
-        let total = imap.machine().mailbox().map_or(0, |mailbox| mailbox.exists());
-        let last = (total as usize).saturating_sub(page.saturating_mul(PAGE_MESSAGES));
-        let first = last.saturating_sub(PAGE_MESSAGES) + 1;
-        let numbers = (first..=last).filter_map(|n| u32::try_from(n).ok()?.try_into().ok());
-        let numbers = SequenceSet::of(numbers);
-        (total as usize, fetch(&mut imap, ClientCommandOf::Numbers(numbers), cause).await?)
+        newest(&mut imap, page, cause).await?
     } else {
         let mut found = imap.search(search_key(words), cause).await?;
         found.reverse();
@@ -100,6 +95,32 @@ pub(crate) async fn page(ask: &Ask) -> Result<Response, Problem> {
         "messages": messages,
     });
     Ok(json(&body, imap.cause()))
+}
+
+/// How many messages there are, and those of a page.
+async fn newest(
+    imap: &mut ImapConnection,
+    page: usize,
+    cause: Cause,
+) -> Result<(usize, Vec<Vec<FetchItem>>), Problem> {
+    let mut tries = 0;
+    loop {
+        let total = imap.machine().mailbox().map_or(0, |mailbox| mailbox.exists()) as usize;
+        let last = total.saturating_sub(page.saturating_mul(PAGE_MESSAGES));
+        let first = last.saturating_sub(PAGE_MESSAGES) + 1;
+        let numbers = (first..=last).filter_map(|n| u32::try_from(n).ok()?.try_into().ok());
+        let numbers = SequenceSet::of(numbers);
+        let fetched = fetch(imap, ClientCommandOf::Numbers(numbers), cause).await;
+        match fetched {
+            // RFC 2180 §4.1.2: some are gone by another session's doing, of which
+            // a server may tell at the next command only.
+            Err(Problem::Imap(error)) if error.is_refusal() && tries < TRIES_MAX => {
+                tries += 1;
+                imap.run(ClientCommand::Noop, cause).await?;
+            }
+            fetched => return fetched.map(|rows| (total, rows)),
+        }
+    }
 }
 
 /// Each word must be somewhere in the message.
@@ -330,6 +351,8 @@ fn set(mut uids: Vec<NonZeroU32>) -> Result<SequenceSet, Problem> {
 
 /// Messages of one page.
 const PAGE_MESSAGES: usize = 50;
+/// How often a page is asked for again whose messages went away meanwhile.
+const TRIES_MAX: usize = 3;
 /// Messages changed at a time.
 const UIDS_MAX: usize = 1_000;
 /// Words of a search.
