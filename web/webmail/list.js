@@ -56,7 +56,8 @@ function countText() {
   if (!page) return t("loading");
   const unseen = store.folderOf(store.folder.get())?.unseen ?? 0;
   const total = t(page.total === 1 ? "message_one" : "message_many", { count: page.total });
-  return unseen > 0 && !store.search.get() ? `${total} · ${t("unseen", { count: unseen })}` : total;
+  if (unseen === 0 || store.search.get()) return total;
+  return `${total} · ${t("unseen", { count: unseen })}`;
 }
 
 function emptyText() {

@@ -74,7 +74,8 @@ pub(crate) async fn rename(ask: &Ask) -> Result<Response, Problem> {
     let to = checked(&to)?;
     let mut imap = ask.session.imap(&ask.gateway, "INBOX", ask.cause()).await?;
     imap.select("INBOX", capa7_mail_proto::imap::command::Access::ReadWrite, ask.cause()).await?;
-    imap.run(ClientCommand::Rename { from, to: to.clone() }, ask.cause()).await?;
+    imap.run(ClientCommand::Rename { from: from.clone(), to: to.clone() }, ask.cause()).await?;
+    ask.session.forget(&from);
     Ok(json(&json!({ "name": to }), imap.cause()))
 }
 
@@ -83,7 +84,8 @@ pub(crate) async fn delete(ask: &Ask) -> Result<Response, Problem> {
     let Name { name } = ask.body()?;
     let mut imap = ask.session.imap(&ask.gateway, "INBOX", ask.cause()).await?;
     imap.select("INBOX", capa7_mail_proto::imap::command::Access::ReadWrite, ask.cause()).await?;
-    imap.run(ClientCommand::Delete(name), ask.cause()).await?;
+    imap.run(ClientCommand::Delete(name.clone()), ask.cause()).await?;
+    ask.session.forget(&name);
     Ok(json(&json!({}), imap.cause()))
 }
 

@@ -204,6 +204,15 @@ impl Session {
         }
     }
 
+    /// Lets go of the kept connections that have a mailbox selected: once it is
+    /// gone or has another name, a server may end them at their next command.
+    pub(crate) fn forget(&self, mailbox: &str) {
+        let has = |connection: &ImapConnection| {
+            connection.machine().mailbox().is_some_and(|selected| selected.name() == mailbox)
+        };
+        lock(&self.kept).retain(|(_, connection)| !has(connection));
+    }
+
     fn lease(
         self: &Arc<Self>,
         connection: ImapConnection,
