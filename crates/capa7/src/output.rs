@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use capa7_mail::agent::for_terminal;
+
 /// Prints a line on standard output; a reader that went away is no error.
 pub(crate) fn line(text: &str) {
     let mut out = std::io::stdout().lock();
@@ -14,15 +16,16 @@ pub(crate) fn document(value: &impl serde::Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says on standard error what went wrong and what led to it.
+/// Says on standard error what went wrong and what led to it. A server's words
+/// may be among it: they do not command the terminal.
 pub(crate) fn complain(error: &anyhow::Error) {
     let mut err = std::io::stderr().lock();
-    let _ = writeln!(err, "capa7: {error}");
+    let _ = writeln!(err, "capa7: {}", for_terminal(&error.to_string()));
     let mut said = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         // Many errors carry their cause's words already.
         if !said.contains(&cause) {
-            let _ = writeln!(err, "  because: {cause}");
+            let _ = writeln!(err, "  because: {}", for_terminal(&cause));
         }
         said = cause;
     }
@@ -30,7 +33,7 @@ pub(crate) fn complain(error: &anyhow::Error) {
 
 /// Tells the operator of a server something, on standard error.
 pub(crate) fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "capa7: {text}");
+    let _ = writeln!(std::io::stderr().lock(), "capa7: {}", for_terminal(text));
 }
 
 /// Sends what the program's parts log to standard error: warnings by default,

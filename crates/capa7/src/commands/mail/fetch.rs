@@ -133,7 +133,7 @@ pub(crate) fn run(arguments: &FetchArguments) -> Result<ExitCode> {
             Ok(code) => Ok(code),
             Err(error) => match error.downcast_ref::<FetchError>() {
                 Some(refusal) if refusal.is_refusal() => {
-                    output::tell(&capa7_mail::agent::for_terminal(&format!("{error:#}")));
+                    output::tell(&format!("{error:#}"));
                     Ok(ExitCode::FAILURE)
                 }
                 _ => Err(error),

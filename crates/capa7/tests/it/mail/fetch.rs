@@ -1,5 +1,6 @@
 //! `capa7 mail fetch` reads from our own server what was delivered to it.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Command;
 
 use serde_json::Value;
@@ -146,6 +147,51 @@ fn what_cannot_be_fetched_is_told_with_what_to_do() {
         let said = with_input(server.folder.capa7(&words).args(protocol), "secreto-carlos\n");
         assert_eq!(said.code, Some(2), "{said:?}");
         assert!(said.err.contains("no TLS"), "{said:?}");
+    }
+}
+
+// A server's words reach the person, and none of them the terminal.
+#[test]
+fn a_hostile_server_is_quoted_without_its_control_characters() {
+    let folder = Folder::new();
+    let header = "Subject: a\u{1b}[2Jb\r\nFrom: =?utf-8?q?=1b=5d0;x=07?= <x@y>\r\n\r\n";
+    let fetched = format!(
+        "* 1 FETCH (UID 1 RFC822.SIZE 9 \
+         BODY[HEADER.FIELDS (FROM TO SUBJECT DATE MESSAGE-ID)] {{{}}}\r\n{header})\r\na4 OK x\r\n",
+        header.len()
+    );
+    let imap = [
+        "* OK [CAPABILITY IMAP4rev1] hi\r\n",
+        "a1 OK [CAPABILITY IMAP4rev1] in\r\n",
+        "* 1 EXISTS\r\na2 OK [READ-ONLY] x\r\n",
+        "* SEARCH 1\r\na3 OK x\r\n",
+        &fetched,
+        "* BYE x\r\na5 OK x\r\n",
+    ];
+    for (protocol, says, code) in [
+        (&[][..], &["* BYE go\u{1b}[2J away\r\n"][..], 2),
+        (&["--pop3"], &["-ERR go\u{1b}[2J away\r\n"], 2),
+        (&[], &imap, 0),
+    ] {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let at = listener.local_addr().unwrap().to_string();
+        let says: Vec<String> = says.iter().map(|text| (*text).to_owned()).collect();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            // The next answer after each line; the client may go first.
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            for answer in says {
+                let _ = stream.write_all(answer.as_bytes());
+                let _ = lines.next();
+            }
+        });
+        let words = ["mail", "fetch", "--server", &at, "--user", "carlos", "--tls", "never"];
+        let said = with_input(folder.capa7(&words).args(protocol), "x\n");
+        server.join().unwrap();
+        assert_eq!(said.code, Some(code), "{said:?}");
+        let text = said.out + &said.err;
+        assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
+        assert!(text.contains("[2J"), "{text:?}");
     }
 }
 

@@ -140,8 +140,8 @@ fn accepted(asked: Asked) -> Said {
         ),
         Asked::Retrieve => (
             "RFC 1939 §5",
-            "Here is the message; a line with one dot ends it. It stays until it is deleted.",
-            "El mensaje; una línea con un punto lo termina. Se queda hasta que lo borren.",
+            "The message; a line with one dot ends it. The server keeps it until it is deleted.",
+            "El mensaje; lo termina una línea con un punto. El servidor lo guarda hasta que se borre.",
         ),
         Asked::Top => (
             "RFC 1939 §7",

@@ -154,6 +154,18 @@ fn pop3_fields_have_their_values() {
 }
 
 #[test]
+fn a_log_in_that_did_not_wait_for_its_challenge_is_followed() {
+    // RFC 2449 §6.6: the next reply answers the next command again.
+    let mut dissector = Pop3Dissector::new();
+    dissector.push(S, 0, b"+OK\r\n");
+    dissector.push(C, 0, b"AUTH PLAIN\r\nAGEAYg==\r\nLIST\r\n");
+    let told = dissector.push(S, 5, b"+ \r\n+OK\r\n+OK\r\n1 9\r\n.\r\n");
+    let told: Vec<_> = told.iter().map(|message| message.summary.as_str()).collect();
+    assert_eq!(told, ["+", "+OK", "+OK (+1 lines)"]);
+    assert_eq!(dissector.push(C, 28, b"QUIT\r\n")[0].fields[0].value, "QUIT");
+}
+
+#[test]
 fn pop3_goes_on_within_tls_without_a_greeting() {
     // RFC 2595 §4: offsets of the plaintext begin anew.
     let mut dissector = Pop3Dissector::new();
