@@ -297,9 +297,10 @@ impl ImapConnection {
         }
         self.machine.handle(Input::Command(ClientCommand::Idle, cause))?;
         let until = self.host.now() + limit;
-        let mut done_said = false;
+        let (mut idles, mut done_said) = (false, false);
         loop {
             while let Some(output) = self.machine.poll() {
+                idles |= matches!(output, Output::Idling(_));
                 if let Some(completed) = self.perform(output).await? {
                     if !completed.is_ok() {
                         return Err(ImapError::Refused(completed.status));
@@ -308,13 +309,14 @@ impl ImapConnection {
                 }
             }
             let over = self.host.now() >= until || !self.news.is_empty();
-            if over && !done_said {
+            // Not before the server idles: news may come with its consent.
+            if over && idles && !done_said {
                 done_said = true;
                 let because = self.news.last().map_or(cause, |(_, cause)| *cause);
                 self.machine.handle(Input::Done(because))?;
                 continue;
             }
-            if done_said {
+            if done_said || !idles {
                 self.read().await?;
                 continue;
             }

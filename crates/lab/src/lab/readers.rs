@@ -105,15 +105,27 @@ async fn found(host: &Host, imap: &mut ImapConnection, read: &Read) -> Result<Ve
     let until = read.wait.as_ref().map(|wait| host.now() + wait.get_ref().0);
     let mut cause = imap.cause();
     loop {
+        let before = exists(imap);
         let found = imap.search(key(), cause).await?;
         let now = host.now();
         let Some(until) = until.filter(|until| found.is_empty() && *until > now) else {
             return Ok(found);
         };
+        // The search was too early for a message that its answer tells of;
+        // IDLE would not tell of it again.
+        if exists(imap) != before {
+            cause = imap.cause();
+            continue;
+        }
         let news = imap.idle(until.since(now), imap.cause()).await?;
         // What is read now is read because the server told of it.
         cause = news.last().map_or_else(|| imap.cause(), |(_, cause)| *cause);
     }
+}
+
+/// How many messages the server has told of so far.
+fn exists(imap: &ImapConnection) -> Option<u32> {
+    imap.machine().mailbox().map(|mailbox| mailbox.exists())
 }
 
 /// What becomes of messages that were read.

@@ -184,10 +184,16 @@ impl Reader {
     ) -> Result<Vec<Entry>, FetchError> {
         let until = host.now() + limit;
         loop {
+            let before = self.exists();
             let found = self.find(wanted, most).await?;
             let left = until.since(host.now());
             if !found.is_empty() || left.is_zero() {
                 return Ok(found);
+            }
+            // A message that the search was too early for is told with its
+            // answer, and not again by IDLE.
+            if self.exists() != before {
+                continue;
             }
             let imap = self.imap("a POP3 server tells nothing by itself")?;
             let cause = imap.cause();
@@ -284,6 +290,14 @@ impl Reader {
                 let cause = pop3.cause();
                 Ok(pop3.quit(cause).await?)
             }
+        }
+    }
+
+    /// How many messages the server has told of so far.
+    fn exists(&self) -> Option<u32> {
+        match self {
+            Self::Imap(imap) => imap.machine().mailbox().map(|mailbox| mailbox.exists()),
+            Self::Pop3(_) => None,
         }
     }
 

@@ -112,7 +112,10 @@ impl Watch {
     /// Whether something changed since it was told last; then it counts as told.
     pub fn has_changed(&mut self) -> bool {
         let has_changed = self.0.has_changed().unwrap_or(false);
-        self.0.mark_unchanged();
+        // Only then: what comes between the two lines would be lost.
+        if has_changed {
+            self.0.mark_unchanged();
+        }
         has_changed
     }
 

@@ -141,7 +141,7 @@ fn accepted(asked: Asked) -> Said {
         Asked::Retrieve => (
             "RFC 1939 §5",
             "The message; a line with one dot ends it. The server keeps it until it is deleted.",
-            "El mensaje; lo termina una línea con un punto. El servidor lo guarda hasta que se borre.",
+            "El mensaje; lo termina una línea con un punto. El servidor lo guarda hasta borrarlo.",
         ),
         Asked::Top => (
             "RFC 1939 §7",
