@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use capa7_mail::agent::{FetchProtocol, FetchRequest, Reader, Wanted};
+use capa7_mail::imap_client::{ImapConnection, ImapSettings};
 use capa7_mail::smtp::connection::TlsUse;
 use capa7_mail_proto::imap::command::Access;
 use capa7_mail_proto::sasl::Password;
@@ -126,6 +127,38 @@ fn a_user_agent_that_waits_has_the_message_when_it_comes() {
         let took = reader.now().since(begun).as_secs();
         assert!((86_400..86_402).contains(&took), "{took} s");
         agent.close().await.unwrap();
+    })
+    .unwrap();
+}
+
+/// RFC 9051 §6.3.13: what a server tells before it consents to idle ends the
+/// wait as soon as it consents.
+#[test]
+fn news_before_the_consent_to_idle_ends_the_wait() {
+    let net = VirtualNetwork::new(NetworkConfig::default());
+    let (server, reader) = (host(&net, "mail.x.example", SERVER), host(&net, "a", [10, 0, 0, 1]));
+    net.run(async move {
+        let listener = server.listen_tcp(SocketAddr::from((SERVER, 143))).unwrap();
+        let at_work = server.clone();
+        let serve = async move {
+            let mut stream = listener.accept().await.unwrap();
+            stream.write_all(b"* PREAUTH [CAPABILITY IMAP4rev1 IDLE] hi\r\n").await.unwrap();
+            until(&mut stream, "IDLE\r\n").await;
+            stream.write_all(b"* 1 EXISTS\r\n").await.unwrap();
+            at_work.sleep(Duration::from_secs(1)).await;
+            stream.write_all(b"+ idling\r\n").await.unwrap();
+            until(&mut stream, "DONE\r\n").await;
+            stream.write_all(b"a1 OK done\r\n").await.unwrap();
+        };
+        let task = server.spawn("a server", serve);
+        let begun = reader.now();
+        let at = SocketAddr::from((SERVER, 143));
+        let settings = ImapSettings::default();
+        let mut imap = ImapConnection::open(&reader, at, &settings, Cause::NONE).await.unwrap();
+        let news = imap.idle(Duration::from_secs(600), Cause::NONE).await.unwrap();
+        assert_eq!(news.len(), 1, "{news:?}");
+        assert!(reader.now().since(begun).as_secs() < 3);
+        drop(task);
     })
     .unwrap();
 }
