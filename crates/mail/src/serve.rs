@@ -53,7 +53,7 @@ pub enum ServeError {
     #[error("another server works in {}: stop that one, or use another `data`", .0.display())]
     Taken(PathBuf),
     /// The folder cannot be used.
-    #[error("cannot work in {}: {error}; it must belong to the user that serves", folder.display())]
+    #[error("cannot work in {}: {error}; {}", folder.display(), what_to_do(error))]
     Folder {
         /// The folder.
         folder: PathBuf,
@@ -63,6 +63,15 @@ pub enum ServeError {
     /// The machine failed a running server.
     #[error("the server had to end: {0}")]
     Machine(#[from] io::Error),
+}
+
+/// What an operator does about a folder that cannot be used.
+fn what_to_do(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on its disk",
+        io::ErrorKind::ReadOnlyFilesystem => "mount its disk for writing",
+        _ => "it must belong to the user that serves",
+    }
 }
 
 /// All that is read before the first port opens.

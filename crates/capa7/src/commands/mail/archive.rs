@@ -129,10 +129,7 @@ fn copy(
             anyhow::Ok(config)
         },
         |_| anyhow::Ok(()),
-        |config| match &config.user {
-            Some(user) if is_root()? => Ok(Confinement::User(User::named(user)?)),
-            _ => Ok(Confinement::Nothing),
-        },
+        as_the_server,
         |config, ()| copy_here(common, verb, config, work),
     )
 }
@@ -221,6 +218,15 @@ fn tell(common: &Common, verb: &str, report: &Report) -> Result<()> {
         output::tell(line);
     }
     Ok(())
+}
+
+/// As root the configuration's user, as the server does: files that somebody else
+/// makes would be in its way.
+pub(super) fn as_the_server(config: &MailConfig) -> Result<Confinement> {
+    match &config.user {
+        Some(user) if is_root()? => Ok(Confinement::User(User::named(user)?)),
+        _ => Ok(Confinement::Nothing),
+    }
 }
 
 fn is_root() -> Result<bool> {
