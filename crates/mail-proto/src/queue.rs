@@ -361,7 +361,7 @@ impl DispatcherConfig {
             own_addresses: Vec::new(),
             sessions_max: 50,
             sessions_per_destination_max: 4,
-            local_batches_max: 2,
+            local_batches_max: 4,
             rows_per_load: 50,
             messages_per_session_max: 100,
             addresses_tried_max: 10,

@@ -10,7 +10,6 @@ use capa7_mail_proto::queue::{BatchId, End, Input, MessageId, Success, Way, Work
 use capa7_mail_proto::smtp::client::{Outcome, Reason};
 use capa7_mail_proto::smtp::reply::Reply;
 use capa7_net::{Cause, Causes};
-use futures_util::future::join_all;
 use tokio::sync::mpsc;
 
 use super::rows::{GivenRecipient, Stored};
@@ -69,9 +68,11 @@ impl Session {
         while !rest.is_empty() {
             let parcels = self.load(rest).await;
             let (these, later) = rest.split_at(parcels.len().min(rest.len()));
-            // At once, so that they share the wait for the disk.
-            let deliveries = these.iter().zip(parcels).map(|(one, parcel)| self.put(one, parcel));
-            last = join_all(deliveries).await.pop().unwrap_or(last);
+            // One after the other: what other batches deliver meanwhile shares
+            // their wait for the disk, and their order stays.
+            for (one, parcel) in these.iter().zip(parcels) {
+                last = self.put(one, parcel).await;
+            }
             rest = later;
         }
         (End::Done, last)
@@ -269,7 +270,7 @@ fn broken(error: &ConnectionError) -> Reason {
     }
 }
 
-/// Messages that are put into mailboxes together.
+/// Messages that are loaded at once.
 const TOGETHER_MAX: usize = 16;
 /// Octets of messages after which no more is loaded beside them.
 const HELD_OCTETS_MAX: usize = 1 << 20;
