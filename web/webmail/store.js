@@ -342,6 +342,7 @@ export function watch() {
   }
   if (watched === name) return;
   watched = name;
+  delete document.body.dataset.watching;
   expected = 0;
   events?.close();
   events = new EventSource(`/api/events?${api.query({ folder: name })}`);
@@ -357,6 +358,7 @@ export function watch() {
   // What came between the list and this moment was told to nobody.
   events.addEventListener("watching", (event) => {
     const { messages } = JSON.parse(/** @type {MessageEvent} */ (event).data);
+    document.body.dataset.watching = name;
     const page = list.peek();
     if (!page || search.peek() || page.folder !== name || page.total === messages) return;
     loadFolders();

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use capa7_http::message::Response;
 use capa7_http_proto::status::Status;
 use capa7_http_proto::target::percent_encode;
+use capa7_mail_proto::imap::client::ClientCommand;
 use capa7_mail_proto::imap::command::{Access, FlagChange};
 use capa7_mail_proto::imap::fetch::{FetchItemName, Section, SectionText, Seen};
 use capa7_mail_proto::imap::response::{BodyStructure, FetchItem};
@@ -249,9 +250,16 @@ pub(crate) async fn one(
     cause: Cause,
 ) -> Result<Vec<FetchItem>, Problem> {
     items.push(FetchItemName::Uid);
-    let rows = imap.fetch(SequenceSet::of([uid]), items, cause).await?;
     // Other messages' flags may be told in between.
     let is_it = |row: &Vec<FetchItem>| row.contains(&FetchItem::Uid(Uid(uid)));
+    let rows = imap.fetch(SequenceSet::of([uid]), items.clone(), cause).await?;
+    if let Some(row) = rows.into_iter().filter(is_it).max_by_key(Vec::len) {
+        return Ok(row);
+    }
+    // Another connection told of it: a server need not show a message that is
+    // new before it has told this one of it too (RFC 9051 §5.2).
+    imap.run(ClientCommand::Noop, cause).await?;
+    let rows = imap.fetch(SequenceSet::of([uid]), items, cause).await?;
     rows.into_iter().filter(is_it).max_by_key(Vec::len).ok_or(Problem::Missing)
 }
 
