@@ -16,7 +16,6 @@ mod disk;
 mod intake;
 mod ledger;
 mod local;
-mod lookup;
 mod manage;
 mod notes;
 mod notices;

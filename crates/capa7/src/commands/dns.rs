@@ -4,6 +4,7 @@ mod check;
 mod query;
 mod resolve;
 mod serve;
+pub(crate) mod servers;
 mod why;
 
 use std::path::PathBuf;

@@ -7,6 +7,7 @@ mod queue;
 mod running;
 mod send;
 mod serve;
+mod server;
 mod tls;
 mod user;
 

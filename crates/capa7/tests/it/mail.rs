@@ -4,6 +4,7 @@ mod archive;
 mod fetch;
 mod journey;
 mod load;
+mod names;
 mod readers;
 mod setup;
 

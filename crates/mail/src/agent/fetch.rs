@@ -77,6 +77,16 @@ impl FetchError {
             Self::Gone(_) => true,
         }
     }
+
+    /// Whether nobody was there to speak with, so that another address may do.
+    #[must_use]
+    pub const fn is_unreachable(&self) -> bool {
+        matches!(
+            self,
+            Self::Imap(ImapError::Io(_) | ImapError::TimedOut)
+                | Self::Pop3(Pop3Error::Io(_) | Pop3Error::TimedOut)
+        )
+    }
 }
 
 /// A message that was found.

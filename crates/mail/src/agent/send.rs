@@ -61,9 +61,20 @@ pub enum SendError {
     /// It is larger than any server takes.
     #[error("the message has more than {MESSAGE_BYTES_MAX} bytes")]
     TooLong,
-    /// The server cannot be spoken with.
+    /// No session began.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
+    /// The session broke, and nothing is known of the message.
+    #[error("the server may have the message or not: {0}")]
+    Broken(ConnectionError),
+}
+
+impl SendError {
+    /// Whether nobody was there to speak with, so that another address may do.
+    #[must_use]
+    pub const fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Connection(ConnectionError::Io(_) | ConnectionError::TimedOut(_)))
+    }
 }
 
 /// Writes a letter as a message with its envelope. Date, Message-ID and
@@ -137,7 +148,8 @@ pub async fn send(
     cause: Cause,
 ) -> Result<Vec<RecipientOutcome>, SendError> {
     let mut connection = Connection::open(host, request.server, request.settings, cause).await?;
-    let outcomes = connection.send(&request.envelope, request.message, cause).await?;
+    let sent = connection.send(&request.envelope, request.message, cause).await;
+    let outcomes = sent.map_err(SendError::Broken)?;
     connection.quit().await;
     Ok(outcomes)
 }

@@ -14,7 +14,8 @@ use super::ledger::Request;
 use super::rows::{Location, Settled, Write};
 use super::session::{Job, Session};
 use super::shared::Shared;
-use super::{QueueId, lookup, notes, notices};
+use super::{QueueId, notes, notices};
+use crate::lookup;
 
 /// The runner.
 pub(super) struct Runner {
@@ -112,7 +113,7 @@ impl Runner {
                 self.spawn("mx-address", async move {
                     let own = shared.host.addresses();
                     let found = lookup::addresses(&shared.stub, &host, own, cause).await;
-                    let (answer, cause) = found;
+                    let (answer, cause) = (found.0.into(), found.1);
                     let _ = tell.send(Input::Addresses { batch, answer, cause });
                 });
             }

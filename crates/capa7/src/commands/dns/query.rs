@@ -1,6 +1,6 @@
 //! `capa7 dns query`: ask a server, or follow the names from the root.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use capa7_net::{Host, Time};
 use clap::Args;
 
 use super::resolve::read_hints;
+use super::servers::{DNS_PORT, own_server, parse_server};
 use crate::output;
 
 /// What the command line says.
@@ -72,7 +73,7 @@ fn understand(words: &[String]) -> Result<Asked> {
     let (mut name, mut rtype, mut server) = (None, None, None);
     for word in words {
         if let Some(text) = word.strip_prefix('@') {
-            server = Some(parse_server(text)?);
+            server = Some(parse_server(text).map_err(anyhow::Error::msg)?);
         } else if name.is_none() {
             name = Some(Name::parse(word).with_context(|| format!("`{word}` is not a name"))?);
         } else {
@@ -85,30 +86,8 @@ fn understand(words: &[String]) -> Result<Asked> {
     Ok(Asked { name, rtype: rtype.unwrap_or(RecordType::A), server })
 }
 
-fn parse_server(text: &str) -> Result<SocketAddr> {
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(SocketAddr::new(address, DNS_PORT));
-    }
-    text.parse().with_context(|| {
-        format!(
-            "`@{text}` is not a server; write an address: @198.41.0.4, @127.0.0.1:5300, @[::1]:53"
-        )
-    })
-}
-
-/// The first name server of the machine's own configuration.
-fn own_server() -> Result<SocketAddr> {
-    let text = std::fs::read_to_string(RESOLV_CONF)
-        .with_context(|| format!("cannot read {RESOLV_CONF}: name a server, as in @198.41.0.4"))?;
-    let servers = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
-    let address = servers.filter_map(|rest| rest.trim().parse().ok()).next();
-    let address: IpAddr = address
-        .with_context(|| format!("{RESOLV_CONF} names no server: name one, as in @198.41.0.4"))?;
-    Ok(SocketAddr::new(address, DNS_PORT))
-}
-
 async fn ask(host: &Host, asked: &Asked, arguments: &QueryArguments) -> Result<ExitCode> {
-    let server = asked.server.map_or_else(own_server, Ok)?;
+    let server = asked.server.map_or_else(|| own_server("as in @198.41.0.4"), Ok)?;
     let options = StubOptions {
         recursion_desired: !arguments.no_recursion,
         dnssec: arguments.dnssec,
@@ -172,9 +151,6 @@ fn show(reply: &Message, server: &str, took: Duration, json: bool) -> Result<Exi
     let is_success = reply.header.rcode == Rcode::NOERROR;
     Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
-
-const DNS_PORT: u16 = 53;
-const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use capa7_mail::agent::{
-    Entry, FetchError, FetchProtocol, FetchRequest, Reader, SaveForm, Saved, Wanted, save, shown,
+    Entry, FetchError, FetchProtocol, FetchRequest, Reader, SaveForm, Saved, Server, Service,
+    Wanted, first, save, shown,
 };
 use capa7_mail_proto::imap::command::Access;
 use capa7_mail_proto::imap::date::Date;
@@ -21,6 +22,7 @@ use capa7_net::{Host, Room, terminal};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::server::{ServerArguments, failed};
 use super::tls::TlsArguments;
 use crate::output;
 
@@ -30,9 +32,8 @@ mod table;
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("which").multiple(true)))]
 pub(crate) struct FetchArguments {
-    /// The server: port 143 or 993 for IMAP, 110 or 995 for POP3
-    #[arg(long, value_name = "ADDR:PORT")]
-    server: SocketAddr,
+    #[command(flatten)]
+    server: ServerArguments,
     /// Log in as this user; the password is asked for, or read from standard input
     #[arg(long, value_name = "NAME")]
     user: String,
@@ -121,14 +122,22 @@ pub(crate) fn run(arguments: &FetchArguments) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let host = Host::machine(Room::Mail);
-        let server = arguments.server;
-        let protocol = if arguments.pop3 { FetchProtocol::Pop3 } else { FetchProtocol::Imap };
-        let tls = arguments.tls.choice(&host, server)?;
-        let user = arguments.user.clone();
-        let request = FetchRequest { server, protocol, tls, user, password };
-        let reader = Reader::open(&host, &request).await.with_context(|| {
-            format!("cannot read at {server}: check address, port, --tls, user and password")
-        })?;
+        let (protocol, service) = if arguments.pop3 {
+            (FetchProtocol::Pop3, Service::Pop3)
+        } else {
+            (FetchProtocol::Imap, Service::Imap)
+        };
+        let tls = arguments.tls.client(&host)?;
+        let user = &arguments.user;
+        let servers = arguments.server.find(&host, service, &arguments.tls, user).await?;
+        let opening = async |server: &Server, at: SocketAddr| {
+            let (user, password) = (user.clone(), password.clone());
+            let tls = tls.at(server);
+            let request = FetchRequest { server: at, protocol, tls, user, password };
+            Reader::open(&host, &request).await
+        };
+        let opened = first(&servers, opening, FetchError::is_unreachable).await;
+        let (reader, _) = opened.map_err(failed)?;
         match visit(&host, reader, arguments).await {
             Ok(code) => Ok(code),
             Err(error) => match error.downcast_ref::<FetchError>() {

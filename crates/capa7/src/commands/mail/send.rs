@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
-use capa7_mail::agent::{Letter, SendRequest, compose, from_file, send};
+use capa7_mail::agent::{
+    Letter, SendError, SendRequest, Server, Service, compose, first, from_file, send,
+};
 use capa7_mail::smtp::connection::ClientSettings;
 use capa7_mail_proto::address::Address;
 use capa7_mail_proto::envelope::Envelope;
@@ -15,15 +17,15 @@ use capa7_mail_proto::smtp::client::{Credentials, Outcome};
 use capa7_net::{Cause, Host, Room, terminal};
 use clap::Args;
 
+use super::server::{ServerArguments, failed};
 use super::tls::{TlsArguments, read};
 use crate::output;
 
 /// What the command line says.
 #[derive(Debug, Args)]
 pub(crate) struct SendArguments {
-    /// The server, usually one's own provider's at port 587
-    #[arg(long, value_name = "ADDR:PORT")]
-    server: SocketAddr,
+    #[command(flatten)]
+    server: ServerArguments,
     /// The sender's address; of a --message by default its From
     #[arg(long, value_name = "ADDRESS", required_unless_present = "message")]
     from: Option<Address>,
@@ -53,16 +55,24 @@ pub(crate) fn run(arguments: &SendArguments) -> Result<ExitCode> {
     runtime.block_on(async {
         let host = Host::machine(Room::Mail);
         let (envelope, message) = message(&host, arguments)?;
-        let settings = ClientSettings {
-            helo: "localhost".to_owned(),
-            tls: arguments.tls.choice(&host, arguments.server)?,
-            credentials,
-            chunking: true,
+        let own = arguments.user.clone().filter(|user| user.contains('@'));
+        let own = own.or_else(|| Some(envelope.from.0.as_ref()?.to_string()));
+        let own = own.unwrap_or_default();
+        let tls = arguments.tls.client(&host)?;
+        let servers = arguments.server.find(&host, Service::Submission, &arguments.tls, &own);
+        let sending = async |server: &Server, at: SocketAddr| {
+            let settings = ClientSettings {
+                helo: "localhost".to_owned(),
+                tls: tls.at(server),
+                credentials: credentials.clone(),
+                chunking: true,
+            };
+            let (envelope, message) = (envelope.clone(), message.clone());
+            let request = SendRequest { server: at, settings, envelope, message };
+            send(&host, request, Cause::NONE).await
         };
-        let request = SendRequest { server: arguments.server, settings, envelope, message };
-        let outcomes = send(&host, request, Cause::NONE).await.with_context(|| {
-            format!("cannot send by {}: check the server's address and port", arguments.server)
-        })?;
+        let sent = first(&servers.await?, sending, SendError::is_unreachable).await;
+        let (outcomes, _) = sent.map_err(failed)?;
         let mut code = ExitCode::SUCCESS;
         for one in outcomes {
             let words = match one.outcome {

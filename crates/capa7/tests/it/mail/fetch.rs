@@ -131,7 +131,7 @@ fn what_cannot_be_fetched_is_told_with_what_to_do() {
         (pop3, &[], 2, "not IMAP"),
         (pop3, &["--pop3", "--unseen"], 2, "cannot be used with"),
         (pop3, &["--pop3", "--folder", "Sent"], 2, "cannot be used with"),
-        (free_port(), &[], 2, "check address, port"),
+        (free_port(), &[], 2, "check --server with its port"),
     ] {
         let said = fetch(&server, port, words);
         assert_eq!(said.code, Some(code), "{words:?}: {said:?}");

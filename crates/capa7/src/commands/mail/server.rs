@@ -1,0 +1,73 @@
+//! Which server `send` and `fetch` speak with.
+//!
+//! ```text
+//!   --server NAME[:PORT] ──▶ A, AAAA
+//!   the user's domain ──▶ SRV ──▶ A, AAAA      without --server
+//! ```
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use anyhow::{Context as _, Result};
+use capa7_dns::StubClient;
+use capa7_mail::agent::{Server, ServerName, Service, Tried, named, of_domain};
+use capa7_net::Host;
+use clap::Args;
+
+use super::tls::TlsArguments;
+use crate::commands::dns::servers::{own_server, parse_server};
+
+/// What the command line says.
+#[derive(Debug, Args)]
+pub(super) struct ServerArguments {
+    /// The server, with a port where it is not the usual one; without this, the
+    /// one that the user's own domain names in its SRV records
+    #[arg(long, value_name = "NAME[:PORT]")]
+    server: Option<ServerName>,
+    /// The name server that is asked for names; the machine's own by default
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_server)]
+    resolver: Option<SocketAddr>,
+}
+
+impl ServerArguments {
+    /// The servers to try, in order; `user` is an address at the domain that is
+    /// asked when no server is named.
+    pub(super) async fn find(
+        &self,
+        host: &Host,
+        service: Service,
+        tls: &TlsArguments,
+        user: &str,
+    ) -> Result<Vec<Server>> {
+        let how = "as in --resolver 127.0.0.1:53, or the mail server by its address";
+        let resolver = || self.resolver.map_or_else(|| own_server(how), Ok);
+        let stub = |at: SocketAddr| StubClient::new(host.clone(), at);
+        if let Some(server) = &self.server {
+            // An address needs no resolver, and a machine may have none.
+            let at = if server.needs_lookup() { resolver()? } else { NOBODY };
+            let begins = tls.begins(server.port());
+            return Ok(named(&stub(at), server, service, begins).await?);
+        }
+        let (_, domain) = user.rsplit_once('@').with_context(|| {
+            format!("`{user}` has no domain whose server could be found: add --server")
+        })?;
+        let stub = stub(resolver()?);
+        let found = of_domain(host, &stub, domain, service, tls.begins(None)).await;
+        found.with_context(|| format!("cannot find the server of {domain}: add --server"))
+    }
+}
+
+/// What went wrong with the servers, and what can be done.
+pub(super) fn failed<E: std::error::Error + Send + Sync + 'static>(
+    tried: Tried<E>,
+) -> anyhow::Error {
+    match tried {
+        Tried::Unreached(unreached) => anyhow::Error::new(unreached)
+            .context("no server: check --server with its port, and --tls"),
+        Tried::Ended(at, error) => {
+            let advice = "check the port, --tls, user and password";
+            anyhow::Error::new(error).context(format!("cannot work with {at}: {advice}"))
+        }
+    }
+}
+
+const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
