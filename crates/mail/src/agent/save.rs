@@ -7,10 +7,11 @@ use std::fs::{self, File};
 use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use capa7_mail_proto::archive::line_ends::{Survey, ToLf};
+use capa7_mail_proto::archive::mbox::{Separator, Writer, sender_of};
+use capa7_mail_proto::mailbox::Flag;
 use capa7_net::Host;
 use rand::RngCore as _;
-
-use super::show::mbox_entry;
 
 /// The form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +93,7 @@ fn mbox(place: &Path, saved: &Saved) -> io::Result<PathBuf> {
     // Others that write to it take the lock too.
     file.lock()?;
     let length = file.seek(io::SeekFrom::End(0))?;
-    let entry = mbox_entry(&saved.message, saved.received);
+    let entry = mbox_entry(saved);
     let written = file.write_all(&entry).and_then(|()| file.sync_all());
     if let Err(error) = written {
         // No half of a message is left behind.
@@ -103,6 +104,20 @@ fn mbox(place: &Path, saved: &Saved) -> io::Result<PathBuf> {
         sync_folder(folder)?;
     }
     Ok(place.to_owned())
+}
+
+/// A message as an entry of an mbox file.
+fn mbox_entry(saved: &Saved) -> Vec<u8> {
+    let message = saved.message.as_slice();
+    let mut survey = Survey::default();
+    survey.push(message);
+    let separator = Separator::new(sender_of(message), saved.received);
+    let flags = saved.flags.iter().filter_map(|flag| Flag::parse(flag).ok()).collect();
+    let mut entry = Vec::with_capacity(message.len() + message.len() / 32);
+    let mut writer = Writer::begin(&separator, &flags, survey.for_mbox(), &mut entry);
+    writer.push(message, &mut entry);
+    writer.end(&mut entry);
+    entry
 }
 
 fn maildir(host: &Host, place: &Path, saved: &Saved) -> io::Result<PathBuf> {
@@ -158,16 +173,9 @@ fn file_name(name: &str) -> String {
 }
 
 fn with_lf(message: &[u8]) -> Vec<u8> {
-    let mut lines = Vec::with_capacity(message.len());
-    for line in message.split_inclusive(|byte| *byte == b'\n') {
-        match line.strip_suffix(b"\r\n") {
-            Some(text) => {
-                lines.extend_from_slice(text);
-                lines.push(b'\n');
-            }
-            None => lines.extend_from_slice(line),
-        }
-    }
+    let (mut to_lf, mut lines) = (ToLf::default(), Vec::with_capacity(message.len()));
+    to_lf.push(message, &mut lines);
+    to_lf.end(&mut lines);
     lines
 }
 
@@ -224,9 +232,10 @@ mod tests {
         });
     }
 
+    /// RFC 4155 appendix A: no line of a body begins an entry; flags are kept as other
+    /// programs keep them.
     #[test]
     fn an_mbox_grows_by_whole_entries() {
-        // RFC 4155
         with_host(|host, folder| {
             let place = folder.join("mail.mbox");
             for _ in 0..2 {
@@ -235,6 +244,14 @@ mod tests {
             let text = fs::read_to_string(&place).unwrap();
             assert_eq!(text.lines().filter(|line| line.starts_with("From ")).count(), 2);
             assert_eq!(text.matches("\n>From here\n.\n\n").count(), 2, "{text}");
+            let returned =
+                b"Return-Path: <andrea@umass.edu>\r\nFrom: x@y\r\n\r\n>From there\r\nend";
+            save(host, SaveForm::Mbox, &place, &saved("2", returned, &["\\Seen"])).unwrap();
+            let text = fs::read_to_string(&place).unwrap();
+            let entry = text.rsplit_once("\nFrom ").unwrap().1;
+            assert!(entry.starts_with("andrea@umass.edu Mon Jun  2 10:00:00 2025\n"), "{entry}");
+            assert!(entry.contains("\nStatus: RO\n"), "{entry}");
+            assert!(entry.ends_with("\n\n>>From there\nend\n\n"), "{entry}");
         });
     }
 
