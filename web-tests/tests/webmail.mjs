@@ -359,6 +359,177 @@ const TESTS = {
     await web.waitForFunction(() => document.querySelectorAll(".row").length === 1);
   },
 
+  "a conversation across 120 messages is one row, and goes as a whole": async (test) => {
+    const { web, running } = await logIn(test, {}, "andrea");
+    const inbox = async (path) =>
+      (await web.request.get(`${running.base}/api/messages?folder=INBOX${path}`)).json();
+    const before = (await inbox("")).exists;
+    const arrives = async (message, count) => {
+      await running.deliver("andrea", message);
+      for (let tries = 0; (await inbox("")).exists < before + count; tries += 1) {
+        assert.ok(tries < 200, "it does not arrive");
+      }
+    };
+    const topic = "Which racks";
+    await arrives(mail("Ana Torres <ana@umass.edu>", topic, "Question.\r\n"), 1);
+    for (let count = 1; count <= 118; count += 1) {
+      const digest = mail("List <list@umass.edu>", `Digest ${count}`, "News.\r\n");
+      await running.deliver("andrea", digest);
+    }
+    await arrives(answer("Luis Pardo <luis@urosario.edu.co>", topic, "racks2", ["Whichracks"],
+      "The answer.\r\n"), 120);
+    await web.reload();
+    await row(web, "The answer.").locator(".unfold").click();
+    await row(web, "Question.").waitFor();
+    assert.equal(await web.locator(".row.child").count(), 1);
+    assert.equal(await web.locator(".row").first().getAttribute("data-uid"),
+      await row(web, "The answer.").getAttribute("data-uid"), "the newest is above");
+    await test.shot(web, "webmail-long-conversation");
+    assert.match(await web.textContent(".pager"), /of \d{3}/);
+    // On the page where its first message was nothing is left of it.
+    await web.click("[aria-label=Older]");
+    await web.click("[aria-label=Older]");
+    await web.waitForSelector(".pager:has-text('101–')");
+    assert.equal(await row(web, "Question.").count(), 0);
+    await web.click("[aria-label=Newer]");
+    await web.click("[aria-label=Newer]");
+    await row(web, "The answer.").waitFor();
+    // Folded it goes as a whole, and comes back as a whole.
+    await row(web, "The answer.").locator(".unfold").click();
+    await web.waitForSelector(".row.child", { state: "detached" });
+    await web.keyboard.press("j");
+    await web.keyboard.press("#");
+    await web.waitForSelector(".notice:has-text('2 messages moved to the trash')");
+    assert.equal(await row(web, topic).count(), 0);
+    await web.keyboard.press("z");
+    await web.waitForFunction(() =>
+      document.querySelector(".row .unfold")?.textContent === "2");
+  },
+
+  "what is written survives the end of the session, and no other user sees it": async (test) => {
+    const { web, running } = await logIn(test, { errorsExpected: true });
+    await web.keyboard.press("c");
+    await web.fill("#to", "Andrea <andrea@urosario.edu.co>, half");
+    await web.fill("#subject", "Long letter");
+    await web.context().clearCookies();
+    await web.fill("#text", "Every word of it.");
+    await web.waitForSelector("body[data-view=login]");
+    await web.waitForSelector(".login-card:has-text('what you were writing is kept')");
+    assert.equal(await web.locator(".composer").count(), 0);
+    await test.shot(web, "webmail-session-over");
+    const again = async (user) => {
+      await web.fill("#user", running.user(user));
+      await web.fill("#password", user);
+      await web.click(".login-card .primary");
+      await web.waitForSelector("body[data-view=mail]");
+    };
+    await again("carlos");
+    await web.waitForSelector(".composer .draft-state:has-text('Draft kept')");
+    assert.equal(await web.inputValue("#text"), "Every word of it.");
+    // What is no address yet is kept too.
+    await web.click("[aria-label='Close and keep the draft']");
+    await web.click("[data-folder=Drafts]");
+    await row(web, "Long letter").locator(".row-open").click();
+    await web.waitForSelector(".composer");
+    assert.equal(await web.inputValue("#to"), "Andrea <andrea@urosario.edu.co>, half");
+    await web.context().clearCookies();
+    await web.fill("#text", "For Carlos only.");
+    await web.waitForSelector("body[data-view=login]");
+    await again("andrea");
+    await web.waitForSelector(".row, .list .nothing");
+    assert.equal(await web.locator(".composer").count(), 0);
+    await web.keyboard.press("c");
+    await web.waitForSelector(".composer");
+    assert.equal(await web.inputValue("#text"), "");
+    await web.locator(".discard").click();
+  },
+
+  "without the gateway nothing written is lost, and the page goes on by itself": async (test) => {
+    const { web } = await logIn(test, { errorsExpected: true });
+    await isWatched(web);
+    await web.keyboard.press("c");
+    await web.fill("#subject", "Kept in the page");
+    await web.context().setOffline(true);
+    await web.fill("#text", "Written offline.");
+    await web.waitForSelector(".notice.bad:has-text('does not answer')");
+    await web.click("[aria-label='Close and keep the draft']");
+    await web.waitForSelector(".draft-state:has-text('is not kept')");
+    assert.equal(await web.inputValue("#text"), "Written offline.", "it stays open");
+    await test.shot(web, "webmail-offline");
+    await isAccessible(web, "offline");
+    await web.context().setOffline(false);
+    await web.click("[aria-label='Close and keep the draft']");
+    await web.waitForSelector(".composer", { state: "detached" });
+    await web.click("[data-folder=Drafts]");
+    await row(web, "Kept in the page").waitFor();
+    await web.keyboard.press("j");
+    await web.keyboard.press("#");
+    await web.waitForSelector(".notice:has-text('trash')");
+  },
+
+  "a file stays with a draft that is kept many times, also when another program takes it":
+    async (test) => {
+      const { web, running } = await logIn(test, { errorsExpected: true });
+      await web.keyboard.press("c");
+      await web.fill("#to", "andrea@urosario.edu.co");
+      await web.fill("#subject", "Kept thrice");
+      await web.setInputFiles(".composer input[type=file]",
+        { name: "año.txt", mimeType: "text/plain", buffer: Buffer.from("cifras") });
+      for (const text of ["One", "Two", "Three"]) {
+        await web.waitForSelector(".draft-state:has-text('Draft kept')");
+        await web.fill("#text", text);
+        await web.waitForSelector(".draft-state:not(:has-text('Draft kept'))");
+      }
+      await web.waitForSelector(".draft-state:has-text('Draft kept')");
+      const drafts = async () =>
+        (await (await web.request.get(`${running.base}/api/messages?folder=Drafts`)).json());
+      const mine = (await drafts()).messages.filter((one) => one.subject === "Kept thrice");
+      assert.equal(mine.length, 1);
+      const csrf = (await (await web.request.get(`${running.base}/api/session`)).json()).csrf;
+      const gone = await web.request.post(`${running.base}/api/delete`, {
+        headers: { "X-CSRF": csrf }, data: { folder: "Drafts", uids: [mine[0].uid] },
+      });
+      assert.equal(gone.status(), 200);
+      // Pressed twice, it is sent once.
+      await web.evaluate(() => {
+        const send = document.querySelector(".send");
+        send.click();
+        send.click();
+      });
+      await web.waitForSelector(".notice:has-text('Message sent')");
+      assert.match(await running.arrived("andrea", "Y2lmcmFz"), /Three/);
+      await web.click("[data-folder=Sent]");
+      await row(web, "Kept thrice").first().waitFor();
+      assert.equal(await row(web, "Kept thrice").count(), 1);
+    },
+
+  "a message that another program took away is told, and leaves the list": async (test) => {
+    const { web, running } = await openWeb(test, { errorsExpected: true });
+    const list = async () =>
+      (await web.request.get(`${running.base}/api/messages?folder=INBOX`)).json();
+    // No news come: the list is as old as its last loading.
+    await web.route("**/api/events*", (route) => route.abort());
+    await running.deliver("carlos", mail("Bea <bea@umass.edu>", "Soon gone", "Bye.\r\n"));
+    await web.fill("#user", running.user("carlos"));
+    await web.fill("#password", "carlos");
+    await web.click(".login-card .primary");
+    await web.waitForSelector(".away:has-text('Not connected')");
+    for (let tries = 0; await row(web, "Soon gone").count() === 0; tries += 1) {
+      assert.ok(tries < 100, "it does not arrive");
+      await list();
+      await web.click("[aria-label='Look for new mail']");
+      await web.waitForSelector("#list[aria-busy=false]");
+    }
+    const uid = Number(await row(web, "Soon gone").getAttribute("data-uid"));
+    const csrf = (await (await web.request.get(`${running.base}/api/session`)).json()).csrf;
+    await web.request.post(`${running.base}/api/delete`,
+      { headers: { "X-CSRF": csrf }, data: { folder: "INBOX", uids: [uid] } });
+    await test.shot(web, "webmail-away");
+    await row(web, "Soon gone").locator(".row-open").click();
+    await web.waitForSelector(".notice.bad:has-text('not there any more')");
+    await row(web, "Soon gone").waitFor({ state: "detached" });
+  },
+
   "with the keyboard alone somebody logs in, reads, answers and throws away": async (test) => {
     const { web, running } = await openWeb(test);
     await web.locator("#user").focus();

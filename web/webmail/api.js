@@ -6,15 +6,18 @@
  *   messages: number, unseen: number }} Folder
  * @typedef {{ uid: number, subject: string, from: Person[], to: Person[], date: number,
  *   written: number | null, size: number, seen: boolean, flagged: boolean, answered: boolean,
- *   draft: boolean, attachments: number, preview: string | null, thread: number }} Row
+ *   draft: boolean, attachments: number, preview: string | null,
+ *   conversation?: Conversation }} Row
+ * @typedef {{ uids: number[], count: number, unseen: number, flagged: boolean,
+ *   people: Person[] }} Conversation the others of a message that is the newest of several
  * @typedef {{ section: string, name: string, type: string, size: number }} Attachment
  * @typedef {{ folder: string, uid: number, subject: string, from: Person[], reply_to: Person[],
  *   to: Person[], cc: Person[], bcc: Person[], date: number, written: number | null,
  *   message_id: string, references: string, in_reply_to: string, text: string, html: boolean,
  *   seen: boolean, flagged: boolean, draft: boolean, attachments: Attachment[] }} Message
  * @typedef {{ user: string, address: string, csrf: string }} Session
- * @typedef {{ folder: string, total: number, page: number, page_size: number,
- *   messages: Row[] }} Page
+ * @typedef {{ folder: string, total: number, exists: number, page: number, page_size: number,
+ *   messages: Row[] }} Page `total` of conversations, `exists` of messages
  */
 
 let csrf = "";
@@ -83,6 +86,10 @@ export const deleteFolder = (name) => ask("POST", "/api/folders/delete", { name 
 /** @param {string} folder @param {number} page @param {string} q @returns {Promise<Page>} */
 export const messages = (folder, page, q) =>
   ask("GET", `/api/messages?${query({ folder, page, q })}`);
+/** The rows of some messages, the oldest first.
+ * @param {string} folder @param {number[]} uids @returns {Promise<Row[]>} */
+export const rows = async (folder, uids) =>
+  (await ask("GET", `/api/rows?${query({ folder, uids: uids.join(",") })}`)).messages;
 /** @param {string} folder @param {number} uid @returns {Promise<Message>} */
 export const message = (folder, uid) => ask("GET", `/api/message?${query({ folder, uid })}`);
 /** @param {string} folder @param {number} uid @returns {Promise<number>} */
@@ -100,7 +107,8 @@ export const move = (folder, uids, to) => ask("POST", "/api/move", { folder, uid
  * @returns {Promise<{ to: string | null, uids: number[] }>} */
 export const remove = (folder, uids) => ask("POST", "/api/delete", { folder, uids });
 
-/** @param {any} draft @returns {Promise<{ folder: string, uid: number | null }>} */
+/** @param {any} draft
+ * @returns {Promise<{ folder: string, uid: number | null, sections: string[] }>} */
 export const saveDraft = (draft) => ask("POST", "/api/drafts", draft);
 /** @param {any} written @returns {Promise<{ refused: string[], kept: boolean }>} */
 export const send = (written) => ask("POST", "/api/send", written);

@@ -53,7 +53,7 @@ async function start() {
     if (session === undefined) return;
     untracked(() => place.replaceChildren(...(session ? [desk()] : [loginView()])));
     document.body.dataset.view = session ? "mail" : "login";
-    if (session) untracked(() => store.openFolder("INBOX"));
+    if (session) untracked(() => store.begin());
   });
   effect(() => {
     document.body.dataset.pane = store.pane.get();

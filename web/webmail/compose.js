@@ -12,7 +12,8 @@ import { fileSize, full, isAddress, longDate, names, parsePeople } from "./words
 
 /** @import { Attachment, Message, Person, Row } from "./api.js" */
 /**
- * @typedef {{ name: string, size: number, send: any }} File_
+ * @typedef {{ name: string, size: number, send: any, own?: any }} File_ `send` is its content,
+ *   or where the mailbox has it; `own` its content, if it was chosen here
  * @typedef {{ reply?: Message, all?: boolean, forward?: Message, draft?: Row }} Begin
  */
 
@@ -23,6 +24,12 @@ const FILES_BYTES_MAX = 25e6;
 
 /** Whether somebody is writing. */
 export const writing = signal(false);
+/** Keeps what is written as a draft and closes; false when it could not be kept.
+ * @type {() => Promise<boolean>} */
+let closeOpen = async () => true;
+
+/** Puts away what is written, before somebody logs out. */
+export const putAway = () => (writing.peek() ? closeOpen() : Promise.resolve(true));
 
 /** @param {Begin} [begin] */
 export async function compose(begin = {}) {
@@ -30,15 +37,17 @@ export async function compose(begin = {}) {
     /** @type {HTMLElement | null} */ (document.querySelector(".composer textarea"))?.focus();
     return;
   }
+  // From here on: a draft takes a moment to load, and a second click is one too many.
+  writing.set(true);
   try {
     const start = begin.draft ? await fromDraft(begin.draft) : beginning(begin);
     document.body.append(composer(start));
-    writing.set(true);
     const first = start.to === "" ? "#to" : "#text";
     const field = /** @type {HTMLTextAreaElement} */ (document.querySelector(`.composer ${first}`));
     field.focus();
     field.setSelectionRange?.(0, 0);
   } catch (error) {
+    writing.set(false);
     store.complain(error);
   }
 }
@@ -103,9 +112,16 @@ const base64 = (file) => new Promise((resolve, reject) => {
   reader.readAsDataURL(file);
 });
 
+/** A name for what is written, so that it is sent once however often it is tried. */
+const name = () => [...crypto.getRandomValues(new Uint32Array(4))]
+  .map((number) => number.toString(16)).join("-");
+
 /** @param {ReturnType<typeof beginning>} start */
 function composer(start) {
-  const files = signal(start.files);
+  const key = name();
+  const owner = store.session.peek()?.user;
+  const opener = /** @type {HTMLElement | null} */ (document.activeElement);
+  const files = signal(/** @type {File_[]} */ (start.files));
   const state = signal("");
   const copies = signal(start.cc !== "" || start.bcc !== "");
   const sending = signal(false);
@@ -130,15 +146,30 @@ function composer(start) {
   function touch() {
     changed = true;
     clearTimeout(timer);
-    timer = setTimeout(save, SAVE_MS);
+    // While it is sent no draft is kept that would outlive it.
+    if (!sending.peek()) timer = setTimeout(save, SAVE_MS);
     state.set("draft_changed");
   }
   const written = () => ({
     to: parsePeople(to.value), cc: parsePeople(cc.value), bcc: parsePeople(bcc.value),
     subject: subject.value, text: text.value, attachments: files.peek().map((file) => file.send),
     in_reply_to: start.in_reply_to, references: start.references, draft,
-    answers: start.answers,
+    answers: start.answers, key,
   });
+  /** Does something with all that is written. Files that another program has taken
+   * from the mailbox are given once more, if they were chosen here.
+   * @template T @param {(all: any, files: File_[]) => Promise<T>} run @returns {Promise<T>} */
+  async function give(run) {
+    try {
+      return await run(written(), files.peek());
+    } catch (error) {
+      const lost = error instanceof api.Refusal && error.key === "missing"
+        && files.peek().some((file) => file.own && file.send !== file.own);
+      if (!lost) throw error;
+      files.update((all) => all.map((file) => ({ ...file, send: file.own ?? file.send })));
+      return run(written(), files.peek());
+    }
+  }
   /** One after the other: each takes the place of the one before. */
   function save() {
     clearTimeout(timer);
@@ -147,7 +178,13 @@ function composer(start) {
     state.set("draft_saving");
     saving = saving.then(async () => {
       try {
-        draft = (await api.saveDraft(written())).uid;
+        await give(async (all, given) => {
+          const { folder, uid, sections } = await api.saveDraft(all);
+          draft = uid;
+          // The mailbox has the files: the next draft takes them from this one.
+          if (uid) files.update((known) => known.map((file) => (given.includes(file)
+            ? { ...file, send: { folder, uid, section: sections[given.indexOf(file)] } } : file)));
+        });
         if (!changed) state.set("draft_saved");
         if (store.folderOf(store.folder.peek())?.use === "drafts") store.loadList();
         store.loadFolders();
@@ -169,21 +206,29 @@ function composer(start) {
       }
       const data = await base64(file);
       const type = file.type || "application/octet-stream";
-      files.update((all) => [...all,
-        { name: file.name, size: file.size, send: { name: file.name, type, data } }]);
+      const own = { name: file.name, type, data };
+      files.update((all) => [...all, { name: file.name, size: file.size, send: own, own }]);
     }
     touch();
   }
+  /** Stays open when it could not be kept: what was written is nowhere else. */
   async function close() {
     await save();
+    if (changed) return false;
     end();
+    return true;
   }
   function end() {
     clearTimeout(timer);
     stop();
+    window.removeEventListener("beforeunload", leaving);
     box.remove();
     writing.set(false);
+    if (opener?.isConnected) opener.focus();
   }
+  const leaving = (/** @type {Event} */ event) => {
+    if (changed) event.preventDefault();
+  };
   async function discard() {
     clearTimeout(timer);
     changed = false;
@@ -210,9 +255,11 @@ function composer(start) {
     store.trouble.set("");
     await saving;
     try {
-      const { refused } = await api.send(written());
+      const { refused, kept } = await give((all) => api.send(all));
+      changed = false;
       end();
-      store.tell(refused.length > 0 ? t("sent_partly", { who: refused.join("; ") }) : t("sent"));
+      const told = refused.length > 0 ? "sent_partly" : kept ? "sent" : "sent_unkept";
+      store.tell(t(told, { who: refused.join("; ") }));
       store.loadFolders();
       store.loadList(store.list.peek()?.page ?? 0);
     } catch (error) {
@@ -261,13 +308,22 @@ function composer(start) {
       iconButton("clip", "attach", () => picker.click()), picker,
       h("span", { class: "spacer" }),
       iconButton("trash", "discard", discard, { class: "icon-button discard" })));
-  // Whoever logs out, or is logged out, does not go on writing.
+  // A session may end in the middle of a word: what is written waits for whoever
+  // wrote it, and is for nobody else.
   const stop = effect(() => {
-    if (store.session.get() === null) {
+    const session = store.session.get();
+    if (!session) {
       clearTimeout(timer);
       box.remove();
-      writing.set(false);
+    } else if (session.user !== owner) {
+      queueMicrotask(end);
+    } else if (!box.isConnected) {
+      document.body.append(box);
+      sending.set(false);
+      if (changed) touch();
     }
   });
+  closeOpen = close;
+  window.addEventListener("beforeunload", leaving);
   return box;
 }

@@ -6,6 +6,7 @@ import { language, setLanguage, t } from "../base/i18n.js";
 import { theme, toggleTheme } from "../base/theme.js";
 import { iconButton, menu } from "../base/widgets.js";
 import * as api from "./api.js";
+import { putAway } from "./compose.js";
 import { showKeys } from "./shortcuts.js";
 import * as store from "./store.js";
 import { hue, initials } from "./words.js";
@@ -38,6 +39,8 @@ export function headBar() {
     },
   });
   const logOut = async () => {
+    if (!await putAway()) return;
+    store.over.set(false);
     await api.logOut().catch(() => {});
     store.session.set(null);
   };

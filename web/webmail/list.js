@@ -9,8 +9,6 @@ import * as store from "./store.js";
 import { compose } from "./compose.js";
 import { hue, initials, names, shortDate } from "./words.js";
 
-/** @import { Row } from "./api.js" */
-
 export function listPanel() {
   const rows = h("ul", { class: "rows", "aria-labelledby": "list-title" });
   const body = h("div", { class: "list-body" }, rows, emptyText);
@@ -40,6 +38,8 @@ export function listPanel() {
         store.loadFolders();
         store.loadList(store.list.peek()?.page ?? 0);
       })),
+    () => store.away.get() && h("p", { class: "away", role: "status" }, icon("warning", 15),
+      t("away")),
     h("div", { class: "progress", hidden: () => !store.busy.get() }),
     body, pager);
 }
@@ -53,15 +53,20 @@ function title() {
 
 function countText() {
   const page = store.list.get();
-  if (!page) return t("loading");
+  if (!page) return store.busy.get() ? t("loading") : "";
   const unseen = store.folderOf(store.folder.get())?.unseen ?? 0;
-  const total = t(page.total === 1 ? "message_one" : "message_many", { count: page.total });
+  const total = t(page.exists === 1 ? "message_one" : "message_many", { count: page.exists });
   if (unseen === 0 || store.search.get()) return total;
   return `${total} · ${t("unseen", { count: unseen })}`;
 }
 
 function emptyText() {
   const page = store.list.get();
+  if (!page && !store.busy.get()) {
+    return h("div", { class: "nothing" }, icon("warning", 34), h("p", {}, t("no_list")),
+      h("button", { type: "button", class: "quiet", onclick: () => store.loadList() },
+        t("try_again")));
+  }
   if (!page || page.messages.length > 0) return null;
   const use = store.folderOf(store.folder.get())?.use ?? "other";
   const found = store.search.get();
@@ -82,15 +87,17 @@ function pager() {
       { disabled: last >= page.total }));
 }
 
-/** @param {import("./store.js").Shown} shown @param {boolean} outgoing */
-function rowElement({ row, members, open: unfolded, child }, outgoing) {
+/** @param {import("./threads.js").Shown} shown @param {boolean} outgoing */
+function rowElement({ row, uids, open: unfolded, child }, outgoing) {
   const people = outgoing ? row.to : row.from;
-  const folded = unfolded ? [row] : members;
-  const who = outgoing ? `${t("to_short")} ${names(people)}` : names(everybody(folded));
-  const fresh = folded.some((member) => !member.seen);
+  const several = unfolded ? undefined : row.conversation;
+  const who = outgoing ? `${t("to_short")} ${names(people)}` : names(several?.people ?? people);
+  const fresh = several ? several.unseen > 0 : !row.seen;
+  const starred = several ? several.flagged : row.flagged;
+  const count = row.conversation?.count ?? 1;
   const open = () => (row.draft && outgoing ? compose({ draft: row }) : store.openRow(row));
   return h("li", {
-    class: ["row", fresh && "fresh", child && "child", members.length > 1 && "thread"],
+    class: ["row", fresh && "fresh", child && "child", uids.length > 1 && "thread"],
     "data-uid": row.uid,
   },
     h("button", { type: "button", class: "row-open", onclick: open },
@@ -109,20 +116,13 @@ function rowElement({ row, members, open: unfolded, child }, outgoing) {
             icon("reply", 13)),
           row.subject || t("no_subject")),
         h("span", { class: "row-preview" }, row.preview ?? ""))),
-    members.length > 1 && h("button", {
+    uids.length > 1 && h("button", {
       type: "button", class: "unfold", "aria-expanded": String(unfolded),
-      "aria-label": t("thread", { count: members.length }),
-      title: t("thread", { count: members.length }), onclick: () => store.toggleThread(row),
-    }, String(members.length), icon("down", 13)),
+      "aria-label": t("thread", { count }), title: t("thread", { count }),
+      onclick: () => store.toggleThread(row),
+    }, String(count), icon("down", 13)),
     h("button", {
-      type: "button", class: ["star", row.flagged && "on"], "aria-pressed": String(row.flagged),
+      type: "button", class: ["star", starred && "on"], "aria-pressed": String(starred),
       "aria-label": t("star"), title: t("star"), onclick: () => store.toggleStar(row),
     }, icon("star", 17)));
-}
-
-/** Who writes in a conversation, whoever began it first. @param {Row[]} members */
-function everybody(members) {
-  const known = new Map(members.toReversed().flatMap(({ from }) =>
-    from.slice(0, 1).map((person) => [person.address.toLowerCase(), person])));
-  return [...known.values()];
 }

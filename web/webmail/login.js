@@ -5,6 +5,7 @@ import { icon } from "../base/icons.js";
 import { signal } from "../base/signal.js";
 import { t } from "../base/i18n.js";
 import * as api from "./api.js";
+import { writing } from "./compose.js";
 import { settings } from "./head.js";
 import * as store from "./store.js";
 
@@ -40,7 +41,8 @@ export function loginView() {
     h("form", { class: "login-card", onsubmit: submit },
       h("span", { class: "mark" }, icon("message", 26)),
       h("h1", {}, () => t("title")),
-      h("p", { class: "lead" }, () => t("login_lead")),
+      h("p", { class: "lead" }, () => t(!store.over.get() ? "login_lead"
+        : writing.get() ? "login_over_writing" : "login_over")),
       h("label", { for: "user" }, () => t("user")), user,
       h("label", { for: "password" }, () => t("password")), password,
       h("p", { class: "login-trouble", role: "alert" }, () => trouble.get()),

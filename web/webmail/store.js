@@ -1,13 +1,18 @@
 // What the page knows, and what can be done with it.
 
-import { batch, signal } from "../base/signal.js";
+import { batch, signal, untracked } from "../base/signal.js";
 import { t } from "../base/i18n.js";
 import * as api from "./api.js";
+import * as threads from "./threads.js";
 
 /** @import { Folder, Message, Page, Row, Session } from "./api.js" */
 
 /** @type {import("../base/signal.js").Signal<Session | null | undefined>} */
 export const session = signal(/** @type {Session | null | undefined} */ (undefined));
+/** Whether the session ended by itself. */
+export const over = signal(false);
+/** Whether news do not come: the gateway or the mailbox is out of reach. */
+export const away = signal(false);
 export const folders = signal(/** @type {Folder[]} */ ([]));
 export const folder = signal("INBOX");
 export const list = signal(/** @type {Page | null} */ (null));
@@ -30,9 +35,6 @@ let toastTimer = 0;
 /** How long a word of success stays. */
 const TOAST_MS = 6000;
 
-/** Numbers of messages whose conversations are unfolded. */
-const unfolded = signal(/** @type {Set<number>} */ (new Set()));
-
 /** @param {string} text @param {(() => void) | null} [back] */
 export function tell(text, back = null) {
   clearTimeout(toastTimer);
@@ -50,11 +52,20 @@ export function undoLast() {
   back?.();
 }
 
+/** The session ended by itself; what somebody writes is kept. */
+function endSession() {
+  batch(() => {
+    over.set(true);
+    trouble.set("");
+    session.set(null);
+  });
+}
+
 /** @param {unknown} error */
 export function complain(error) {
   if (error instanceof api.Refusal) {
     if (error.key === "log_in") {
-      session.set(null);
+      endSession();
       return;
     }
     trouble.set(t(`error_${error.key}`, { detail: error.message }));
@@ -99,7 +110,9 @@ export async function loadList(page = 0) {
   busy.set(true);
   try {
     const loaded = await api.messages(folder.peek(), page, search.peek());
-    if (mine === asked) list.set(loaded);
+    if (mine !== asked) return;
+    list.set(loaded);
+    await threads.refresh(loaded);
   } catch (error) {
     if (mine === asked) complain(error);
   } finally {
@@ -112,7 +125,7 @@ export async function openFolder(name) {
   batch(() => {
     folder.set(name);
     search.set("");
-    unfolded.set(new Set());
+    threads.foldAll();
     list.set(null);
     open.set(null);
     cursor.set(null);
@@ -121,10 +134,20 @@ export async function openFolder(name) {
   await Promise.all([loadList(), loadFolders()]);
 }
 
+/** Somebody is there: the inbox, and nothing of whoever was there before. */
+export async function begin() {
+  batch(() => {
+    over.set(false);
+    folders.set([]);
+  });
+  await openFolder("INBOX");
+}
+
 /** @param {string} words */
 export async function find(words) {
   batch(() => {
     search.set(words);
+    threads.foldAll();
     list.set(null);
     open.set(null);
     cursor.set(null);
@@ -137,7 +160,8 @@ export async function find(words) {
 export async function openRow(row) {
   batch(() => {
     cursor.set(row.uid);
-    if (!isUnfolded(row)) toggleThread(row);
+    const head = threads.headOf(list.peek(), row.uid);
+    if (head && !threads.isUnfolded(head)) toggleThread(head);
   });
   const name = folder.peek();
   try {
@@ -157,9 +181,14 @@ export async function openRow(row) {
       if (open.peek()?.uid === row.uid) remote.set({ count, shown: false });
     }
   } catch (error) {
+    if (cursor.peek() !== row.uid || folder.peek() !== name) return;
     complain(error);
+    // Another program took it away: the list is out of date.
+    if (error instanceof api.Refusal && error.key === "missing") await loadList(pageNow());
   }
 }
+
+const pageNow = () => list.peek()?.page ?? 0;
 
 export function closeMessage() {
   batch(() => {
@@ -170,10 +199,7 @@ export function closeMessage() {
 
 /** @param {number} uid @param {Partial<Row>} values */
 function change(uid, values) {
-  list.update((page) => page && {
-    ...page,
-    messages: page.messages.map((row) => (row.uid === uid ? { ...row, ...values } : row)),
-  });
+  list.set(threads.withFlags(list.peek(), uid, values));
   const shown = open.peek();
   if (shown?.uid === uid) open.set({ ...shown, .../** @type {any} */ (values) });
 }
@@ -185,58 +211,35 @@ function countUnseen(by) {
     ? { ...known, unseen: Math.max(0, known.unseen + by) } : known)));
 }
 
-/**
- * What a list shows of a conversation: its last message with their number, and
- * the others below it when it is unfolded. Of a search every message is shown.
- * @typedef {{ row: Row, members: Row[], open: boolean, child: boolean }} Shown
- * @returns {Shown[]}
- */
-export function visible() {
-  const rows = list.get()?.messages ?? [];
-  if (search.get()) return rows.map((row) => ({ row, members: [row], open: false, child: false }));
-  /** @type {Map<number, Row[]>} */
-  const threads = new Map();
-  for (const row of rows) {
-    const members = threads.get(row.thread) ?? [];
-    members.push(row);
-    threads.set(row.thread, members);
-  }
-  return [...threads.values()].flatMap((members) => {
-    const open = members.length > 1 && members.some((row) => unfolded.get().has(row.uid));
-    const head = { row: members[0], members, open, child: false };
-    const others = open ? members.slice(1) : [];
-    return [head, ...others.map((row) => ({ row, members: [row], open: false, child: true }))];
-  });
-}
-
-/** @param {Row} row */
-const threadOf = (row) =>
-  (list.peek()?.messages ?? []).filter((known) => known.thread === row.thread);
-
-/** @param {Row} row */
-const isUnfolded = (row) => threadOf(row).some((known) => unfolded.peek().has(known.uid));
+export const visible = () => threads.visible(list.get());
 
 /** Unfolds the conversation of a message, or folds it. @param {Row} row */
-export function toggleThread(row) {
-  const members = threadOf(row);
-  if (members.length < 2) return;
-  const open = isUnfolded(row);
-  unfolded.update((known) => {
-    const next = new Set(known);
-    for (const { uid } of members) open ? next.delete(uid) : next.add(uid);
-    return next;
-  });
+export async function toggleThread(row) {
+  const head = threads.headOf(list.peek(), row.uid);
+  if (!head || threads.uidsOf(head).length < 2) return;
+  if (threads.isUnfolded(head)) {
+    threads.fold(head);
+    return;
+  }
+  await threads.unfold(folder.peek(), head).catch(complain);
 }
 
 /** The row that the keys act on, or that is read. */
 export function current() {
   const uid = open.peek()?.uid ?? cursor.peek();
-  return list.peek()?.messages.find((row) => row.uid === uid) ?? null;
+  return uid === null ? null : threads.rowOf(list.peek(), uid);
+}
+
+/** What is done to a row is done to all that it shows: of a conversation that is
+ * folded, to the whole of it. @param {Row} row */
+function together(row) {
+  const shown = untracked(visible).find((known) => known.row.uid === row.uid);
+  return shown && !shown.open ? shown.uids : [row.uid];
 }
 
 /** @param {number} by */
 export function step(by) {
-  const rows = visible().map(({ row }) => row);
+  const rows = untracked(visible).map(({ row }) => row);
   const at = rows.findIndex((row) => row.uid === cursor.peek());
   const next = at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + by));
   const row = rows[next];
@@ -245,12 +248,16 @@ export function step(by) {
   if (open.peek()) openRow(row);
 }
 
-/** @param {Row} row */
+/** A star; it goes from all of a conversation that is folded. @param {Row} row */
 export async function toggleStar(row) {
-  const on = !row.flagged;
-  change(row.uid, { flagged: on });
+  const on = !(row.flagged || row.conversation?.flagged);
+  const uids = on ? [row.uid] : together(row);
+  for (const uid of uids) change(uid, { flagged: on });
+  list.update((page) => page && { ...page, messages: page.messages.map((known) =>
+    (known.conversation && known.conversation.uids.includes(row.uid)
+      ? { ...known, conversation: { ...known.conversation, flagged: on } } : known)) });
   const flag = ["\\Flagged"];
-  await api.flags(folder.peek(), [row.uid], on ? flag : [], on ? [] : flag).catch(complain);
+  await api.flags(folder.peek(), uids, on ? flag : [], on ? [] : flag).catch(complain);
 }
 
 /** @param {Row} row */
@@ -261,35 +268,51 @@ export async function markUnread(row) {
   await api.flags(folder.peek(), [row.uid], [], ["\\Seen"]).catch(complain);
 }
 
-/** Takes a row out of the list at once. @param {Row} row */
-function takeOut(row) {
-  const rows = visible().map((shown) => shown.row);
-  const at = rows.findIndex((known) => known.uid === row.uid);
-  const next = rows[at + 1] ?? rows[at - 1] ?? null;
-  const wasOpen = open.peek()?.uid === row.uid;
+/** Takes messages out of the list at once. @param {number[]} uids */
+function takeOut(uids) {
+  const rows = untracked(visible).map((shown) => shown.row.uid);
+  const at = rows.findIndex((uid) => uids.includes(uid));
+  const left = (/** @type {number} */ uid) => !uids.includes(uid);
+  const next = rows.slice(at + 1).find(left) ?? rows.slice(0, at).findLast(left) ?? null;
+  const wasOpen = uids.includes(open.peek()?.uid ?? 0);
   batch(() => {
-    list.update((page) => page && {
-      ...page, total: page.total - 1,
-      messages: page.messages.filter((known) => known.uid !== row.uid),
-    });
-    cursor.set(next?.uid ?? null);
+    list.set(threads.without(list.peek(), uids));
+    cursor.set(next);
     if (wasOpen) closeMessage();
   });
 }
 
+/** The text for one message or for several. @param {string} key @param {number} count */
+const counted = (key, count, more = {}) =>
+  t(count === 1 ? key : `${key}_many`, { count, ...more });
+
 /** @param {Row} row @param {string} to */
 export async function moveRow(row, to) {
+  if (to === folder.peek()) return;
+  const label = folderLabel(folderOf(to), to);
+  await go(row, "moved", { folder: label }, (from, uids) => api.move(from, uids, to));
+}
+
+/** @param {Row} row */
+export const removeRow = (row) => go(row, "thrown_away", {}, api.remove);
+
+/**
+ * Takes what a row shows out of the list at once, then out of the folder.
+ * @param {Row} row @param {string} key what is told, by its key @param {any} words
+ * @param {(from: string, uids: number[]) => Promise<{ to: string | null, uids: number[] }>} run
+ */
+async function go(row, key, words, run) {
   const from = folder.peek();
-  if (to === from) return;
-  takeOut(row);
+  const uids = together(row);
+  takeOut(uids);
   try {
-    const { uids } = await api.move(from, [row.uid], to);
-    tell(t("moved", { folder: folderLabel(folderOf(to), to) }), back(to, uids, from));
-    await Promise.all([loadFolders(), loadList(list.peek()?.page ?? 0)]);
+    const { to, uids: there } = await run(from, uids);
+    const told = to === null ? "removed" : key;
+    tell(counted(told, uids.length, words), to === null ? null : back(to, there, from));
   } catch (error) {
     complain(error);
-    await loadList();
   }
+  await Promise.all([loadFolders(), loadList(pageNow())]);
 }
 
 /**
@@ -304,25 +327,11 @@ function back(from, uids, to) {
     try {
       await api.move(from, uids, to);
       tell(t("undone"));
-      await Promise.all([loadFolders(), loadList(list.peek()?.page ?? 0)]);
+      await Promise.all([loadFolders(), loadList(pageNow())]);
     } catch (error) {
       complain(error);
     }
   };
-}
-
-/** @param {Row} row */
-export async function removeRow(row) {
-  const from = folder.peek();
-  takeOut(row);
-  try {
-    const { to, uids } = await api.remove(from, [row.uid]);
-    tell(t(to ? "thrown_away" : "removed"), to ? back(to, uids, from) : null);
-    await Promise.all([loadFolders(), loadList(list.peek()?.page ?? 0)]);
-  } catch (error) {
-    complain(error);
-    await loadList();
-  }
 }
 
 /** Messages that come back to the folder that is shown: no news. */
@@ -338,6 +347,7 @@ export function watch() {
     events?.close();
     events = null;
     watched = "";
+    away.set(false);
     return;
   }
   if (watched === name) return;
@@ -345,24 +355,51 @@ export function watch() {
   delete document.body.dataset.watching;
   expected = 0;
   events?.close();
-  events = new EventSource(`/api/events?${api.query({ folder: name })}`);
-  events.addEventListener("changed", (event) => {
+  const mine = new EventSource(`/api/events?${api.query({ folder: name })}`);
+  events = mine;
+  mine.addEventListener("changed", (event) => {
     const { arrived } = JSON.parse(/** @type {MessageEvent} */ (event).data);
     const count = Math.max(0, arrived - expected);
     expected = Math.max(0, expected - arrived);
     // The list shows what is new; the offer to undo is nowhere else.
     if (count > 0 && !undo.peek()) tell(t(count === 1 ? "arrived_one" : "arrived_many", { count }));
     loadFolders();
-    loadList(list.peek()?.page ?? 0);
+    loadList(pageNow());
   });
   // What came between the list and this moment was told to nobody.
-  events.addEventListener("watching", (event) => {
+  mine.addEventListener("watching", (event) => {
     const { messages } = JSON.parse(/** @type {MessageEvent} */ (event).data);
+    const wasAway = away.peek();
+    away.set(false);
     document.body.dataset.watching = name;
     const page = list.peek();
-    if (!page || search.peek() || page.folder !== name || page.total === messages) return;
+    const same = page?.exists === messages || search.peek() || page?.folder !== name;
+    if (same && !wasAway) return;
     loadFolders();
-    loadList(page.page);
+    loadList(pageNow());
   });
-  events.addEventListener("ended", () => session.set(null));
+  mine.addEventListener("interrupted", () => away.set(true));
+  mine.addEventListener("ended", endSession);
+  mine.addEventListener("error", () => {
+    if (events !== mine) return;
+    away.set(true);
+    // A browser tries again by itself, but not after a refusal.
+    if (mine.readyState === EventSource.CLOSED) setTimeout(() => watchAgain(mine), AGAIN_MS);
+  });
 }
+
+/** @param {EventSource} refused */
+async function watchAgain(refused) {
+  if (events !== refused) return;
+  const known = await api.session().catch(() => undefined);
+  if (events !== refused) return;
+  if (known === null) {
+    endSession();
+    return;
+  }
+  watched = "";
+  watch();
+}
+
+/** Before a refused watch is asked for again. */
+const AGAIN_MS = 4000;

@@ -8,8 +8,10 @@
 //! It serves any mail server. Passwords are kept in memory only, as long as
 //! their session; every request is the cause of the messages beneath it.
 
+mod change;
 mod compose;
 mod content;
+mod conversations;
 mod events;
 mod files;
 mod folders;

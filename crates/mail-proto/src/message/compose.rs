@@ -26,6 +26,11 @@ pub struct Draft {
     pub to: Vec<Person>,
     /// Who may read it too.
     pub cc: Vec<Person>,
+    /// Who reads it without the others' knowledge: for the writer's own copy
+    /// only (RFC 5322 §3.6.3).
+    pub bcc: Vec<Person>,
+    /// What is no address yet, of a message that is not finished.
+    pub unfinished: Vec<Unfinished>,
     /// In any script.
     pub subject: String,
     /// When.
@@ -58,6 +63,27 @@ pub struct Person {
     pub address: Address,
 }
 
+/// Half an address, as somebody has typed it. It is kept as the name of a group
+/// without members (RFC 5322 §3.4), to which nothing can be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Where it stands.
+    pub field: RecipientField,
+    /// What it says.
+    pub text: String,
+}
+
+/// A field that names recipients (RFC 5322 §3.6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecipientField {
+    /// `To`.
+    To,
+    /// `Cc`.
+    Cc,
+    /// `Bcc`.
+    Bcc,
+}
+
 /// A file that comes with a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attachment {
@@ -81,16 +107,10 @@ impl Person {
     /// `Name <address>` for a header (RFC 5322 §3.4).
     #[must_use]
     pub fn header(&self) -> String {
-        let is_word = |c: char| c.is_ascii_alphanumeric() || " !#$%&'*+-/=?^_`{|}~".contains(c);
         if self.name.trim().is_empty() {
             return self.address.to_string();
         }
-        let name = words(&self.name);
-        if name.chars().all(is_word) || name.starts_with("=?") {
-            return format!("{name} <{}>", self.address);
-        }
-        let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
-        format!("\"{quoted}\" <{}>", self.address)
+        format!("{} <{}>", phrase(&self.name), self.address)
     }
 }
 
@@ -108,6 +128,8 @@ impl Draft {
             reply_to: Vec::new(),
             to: Vec::new(),
             cc: Vec::new(),
+            bcc: Vec::new(),
+            unfinished: Vec::new(),
             subject: String::new(),
             date,
             message_id,
@@ -152,10 +174,17 @@ impl Draft {
     fn header(&self) -> String {
         let mut header = field("Date", &self.date.to_string());
         header.push_str(&field("From", &self.from.header()));
-        for (name, people) in [("Reply-To", &self.reply_to), ("To", &self.to), ("Cc", &self.cc)] {
-            if !people.is_empty() {
-                let people: Vec<_> = people.iter().map(Person::header).collect();
-                header.push_str(&field(name, &people.join(", ")));
+        if !self.reply_to.is_empty() {
+            header.push_str(&field("Reply-To", &self.people(None, &self.reply_to)));
+        }
+        for (name, of, people) in [
+            ("To", RecipientField::To, &self.to),
+            ("Cc", RecipientField::Cc, &self.cc),
+            ("Bcc", RecipientField::Bcc, &self.bcc),
+        ] {
+            let value = self.people(Some(of), people);
+            if !value.is_empty() {
+                header.push_str(&field(name, &value));
             }
         }
         header.push_str(&field("Subject", &words(&self.subject)));
@@ -170,6 +199,23 @@ impl Draft {
         header.push_str("MIME-Version: 1.0\r\n");
         header
     }
+
+    fn people(&self, of: Option<RecipientField>, people: &[Person]) -> String {
+        let finished = people.iter().map(Person::header);
+        let unfinished = self.unfinished.iter().filter(|half| Some(half.field) == of);
+        let unfinished = unfinished.map(|half| format!("{}:;", phrase(&half.text)));
+        finished.chain(unfinished).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A name in any script for an address field (RFC 5322 §3.2.5, RFC 2047 §5).
+fn phrase(name: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || " !#$%&'*+-/=?^_`{|}~".contains(c);
+    let name = words(name);
+    if name.chars().all(is_word) || name.starts_with("=?") {
+        return name;
+    }
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// A part with its `Content-` fields, or several under a multipart.
@@ -257,22 +303,38 @@ fn attachment_node(file: &Attachment) -> Node<'static> {
     Node::Single { header, body }
 }
 
-/// `name="value"`, or in the form of RFC 2231 §4 beyond ASCII.
+/// `name="value"`, or beyond ASCII in the form of RFC 2231 §4, a long one in
+/// pieces (§3).
 fn parameter(name: &str, value: &str) -> String {
     let value: String = value.chars().filter(|c| !c.is_control()).take(FILE_NAME_MAX).collect();
     if value.is_ascii() {
         return format!("{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
     }
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_".contains(byte);
-    let mut escaped = format!("{name}*=utf-8''");
-    for byte in value.as_bytes() {
-        if is_plain(byte) {
-            escaped.push(char::from(*byte));
+    let mut pieces = vec!["utf-8''".to_owned()];
+    for c in value.chars() {
+        let is_plain = c.is_ascii_alphanumeric() || ".-_".contains(c);
+        let mut bytes = [0; 4];
+        let bytes = c.encode_utf8(&mut bytes).as_bytes();
+        let escaped: String = if is_plain {
+            c.to_string()
         } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+            bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
+        };
+        match pieces.last_mut() {
+            Some(piece) if piece.len() + escaped.len() <= PIECE_BYTES_MAX => {
+                piece.push_str(&escaped);
+            }
+            _ => pieces.push(escaped),
         }
     }
-    escaped
+    if let [whole] = pieces.as_slice() {
+        return format!("{name}*={whole}");
+    }
+    let numbered = pieces.iter().enumerate();
+    numbered
+        .map(|(number, piece)| format!("{name}*{number}*={piece}"))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// `<left@right>`, without what would end it.
@@ -283,6 +345,8 @@ pub(super) fn angled(id: &str) -> String {
 
 /// Longer names of files are cut, in characters.
 const FILE_NAME_MAX: usize = 200;
+/// Of a name beyond ASCII, for lines of 78 (RFC 5322 §2.1.1).
+const PIECE_BYTES_MAX: usize = 60;
 
 #[cfg(test)]
 mod tests;

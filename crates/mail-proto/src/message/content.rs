@@ -1,7 +1,7 @@
 //! What a part says of its content: type, encoding, disposition (RFC 2045,
 //! RFC 2183).
 
-use crate::message::decode::extended_value;
+use crate::message::decode::{extended_value, header_text};
 use crate::message::fields::{self, Field};
 use crate::message::tokens::{TSPECIALS, Tokens};
 
@@ -74,14 +74,8 @@ impl<'a> Content<'a> {
             || "text/plain".to_owned(),
             |of| format!("{}/{}", text(&of.kind), text(&of.subtype)),
         );
-        let parameters = self.disposition.iter().flat_map(|of| &of.parameters);
-        let mut names = parameters.filter_map(|(name, value)| {
-            if name.eq_ignore_ascii_case(b"filename*") {
-                return extended_value(value);
-            }
-            name.eq_ignore_ascii_case(b"filename").then(|| text(value))
-        });
-        match names.next() {
+        let disposition = self.disposition.as_ref();
+        match disposition.and_then(|of| text_parameter(&of.parameters, "filename")) {
             Some(name) => format!("{media_type} {name}"),
             None => media_type,
         }
@@ -157,6 +151,41 @@ pub fn parameter<'a>(parameters: &'a Parameters, name: &str) -> Option<&'a [u8]>
     found.map(|(_, value)| value.as_slice())
 }
 
+/// The value of a parameter as text: with its charset (RFC 2231 §4), in pieces
+/// (§3), or with encoded words, as many programs write it.
+#[must_use]
+pub fn text_parameter(parameters: &Parameters, name: &str) -> Option<String> {
+    let extended = parameter(parameters, &format!("{name}*")).and_then(extended_value);
+    extended
+        .or_else(|| joined(parameters, name))
+        .or_else(|| parameter(parameters, name).map(header_text))
+}
+
+/// RFC 2231 §3, §4.1: pieces by number; those with a star have bytes by number,
+/// the first of them the charset.
+fn joined(parameters: &Parameters, name: &str) -> Option<String> {
+    let mut whole = Vec::new();
+    for number in 0..PARAMETERS_MAX {
+        if let Some(piece) = parameter(parameters, &format!("{name}*{number}*")) {
+            whole.extend_from_slice(piece);
+        } else if let Some(piece) = parameter(parameters, &format!("{name}*{number}")) {
+            if number == 0 {
+                whole.extend_from_slice(b"utf-8''");
+            }
+            for byte in piece {
+                whole.extend_from_slice(if *byte == b'%' {
+                    b"%25"
+                } else {
+                    std::slice::from_ref(byte)
+                });
+            }
+        } else {
+            break;
+        }
+    }
+    extended_value(&whole)
+}
+
 /// `*(";" attribute "=" value)` (RFC 2045 §5.1); what is no parameter is
 /// skipped up to the next semicolon.
 fn parameters(tokens: &mut Tokens<'_>) -> Parameters {
@@ -200,3 +229,34 @@ fn languages(value: &[u8]) -> Vec<&[u8]> {
 const PARAMETERS_MAX: usize = 256;
 /// More languages are not read.
 const LANGUAGES_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::{Disposition, text_parameter};
+
+    fn name(value: &str) -> Option<String> {
+        text_parameter(&Disposition::parse(value.as_bytes())?.parameters, "filename")
+    }
+
+    /// RFC 2231 §3, §4, §4.1 (its own example), and what others write.
+    #[test]
+    fn names_are_read_in_all_their_forms() {
+        for (value, shown) in [
+            ("attachment; filename=\"a b.pdf\"", "a b.pdf"),
+            ("attachment; filename*=utf-8'es'a%C3%B1o.pdf", "año.pdf"),
+            ("attachment; filename*0=\"a%20\"; filename*1=\"b.pdf\"", "a%20b.pdf"),
+            (
+                "attachment; filename*1*=%2A%2A%2Afun%2A%2A%2A%20; filename*2=\"isn't it!\"; \
+                 filename*0*=us-ascii'en'This%20is%20even%20more%20",
+                "This is even more ***fun*** isn't it!",
+            ),
+            ("attachment; filename*0*=utf-8''a%C3; filename*1*=%B1o", "año"),
+            ("attachment; filename=\"=?utf-8?Q?a=C3=B1o?=\"", "año"),
+            ("attachment; filename*=broken; filename=whole", "whole"),
+        ] {
+            assert_eq!(name(value).as_deref(), Some(shown), "{value}");
+        }
+        assert_eq!(name("attachment; filename*1*=b; other=x"), None);
+        assert_eq!(name("attachment"), None);
+    }
+}

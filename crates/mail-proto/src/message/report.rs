@@ -23,10 +23,8 @@ pub use parse::{ParsedRecipient, ParsedReport, parse};
 /// A notification to be written. It is to be sent from nobody (RFC 3464 §2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// The server that tells: `mail.umass.edu`.
+    /// The server that tells: `mail.umass.edu`; its `MAILER-DAEMON` writes.
     pub reporting_mta: String,
-    /// Who stands in `From`: the server's postmaster.
-    pub from: Person,
     /// Who sent the message.
     pub to: Person,
     /// When it is told.
@@ -58,6 +56,8 @@ pub struct RecipientReport {
     pub remote_mta: Option<String>,
     /// What it said: `550 5.1.1 no such user`.
     pub diagnostic: Option<String>,
+    /// What the reporting server found by itself; for people.
+    pub finding: Option<String>,
     /// When it was last tried.
     pub last_attempt: Option<MessageDate>,
     /// When the server will give up; of delays only.
@@ -114,13 +114,14 @@ impl Action {
 }
 
 /// Writes the notification, in ASCII. Of the original message it returns what
-/// its sender asked for; unasked, all of it up to [`RETURNED_BYTES_MAX`] when it
-/// failed, and its header otherwise (RFC 3461 §6.2).
+/// its sender asked for, unless it is longer than [`RETURNED_BYTES_MAX`]; unasked,
+/// all of it when it failed, and its header otherwise (RFC 3461 §6.2).
 #[must_use]
 pub fn write(report: &Report, original: &[u8], returns: Returns) -> Vec<u8> {
     let action = report.recipients.first().map_or(Action::Failed, |first| first.action);
     let mut out = field("Date", &report.date.to_string());
-    out.push_str(&field("From", &report.from.header()));
+    let from = format!("Mail delivery <MAILER-DAEMON@{}>", one_line(&report.reporting_mta));
+    out.push_str(&field("From", &from));
     out.push_str(&field("To", &report.to.header()));
     out.push_str(&field("Subject", action.subject()));
     out.push_str(&field("Message-ID", &angled(&report.message_id)));
@@ -142,7 +143,12 @@ pub fn write(report: &Report, original: &[u8], returns: Returns) -> Vec<u8> {
     ];
     let mut out = out.into_bytes();
     let subtype = "report; report-type=delivery-status";
-    Node::Several(subtype, parts).write(&mut out, &report.boundary, &mut 0);
+    let mut boundary = report.boundary.clone();
+    // The message may quote an earlier notification, or guess.
+    while contains(original, format!("=_{boundary}").as_bytes()) {
+        boundary.push('x');
+    }
+    Node::Several(subtype, parts).write(&mut out, &boundary, &mut 0);
     out
 }
 
@@ -150,12 +156,15 @@ fn for_people(report: &Report, action: Action) -> String {
     let mut text =
         format!("The mail server {} {}\r\n\r\n", report.reporting_mta, action.sentence());
     for recipient in &report.recipients {
-        text.push_str(&format!("  {}\r\n", one_line(&recipient.recipient)));
+        text.push_str(&format!("  {}\r\n", clean(&recipient.recipient)));
         if let Some(diagnostic) = &recipient.diagnostic {
             let who = recipient.remote_mta.as_deref().unwrap_or(&report.reporting_mta);
-            text.push_str(&format!("    {} said: {}\r\n", one_line(who), one_line(diagnostic)));
+            text.push_str(&format!("    {} said: {}\r\n", clean(who), clean(diagnostic)));
         }
-        if let Some(until) = recipient.will_retry_until {
+        if let Some(finding) = &recipient.finding {
+            text.push_str(&format!("    {}\r\n", clean(finding)));
+        }
+        if let Some(until) = until_of(recipient) {
             text.push_str(&format!("    It will be tried again until {until}.\r\n"));
         }
     }
@@ -197,22 +206,25 @@ fn delivery_status(report: &Report) -> String {
         if let Some(last) = recipient.last_attempt {
             out.push_str(&line("Last-Attempt-Date", &last.to_string()));
         }
-        // RFC 3464 §2.3.9: of delays only.
-        if let Some(until) =
-            recipient.will_retry_until.filter(|_| recipient.action == Action::Delayed)
-        {
+        if let Some(until) = until_of(recipient) {
             out.push_str(&line("Will-Retry-Until", &until.to_string()));
         }
     }
     out
 }
 
+/// RFC 3464 §2.3.9: of delays only.
+fn until_of(recipient: &RecipientReport) -> Option<MessageDate> {
+    recipient.will_retry_until.filter(|_| recipient.action == Action::Delayed)
+}
+
 fn returned(original: &[u8], returns: Returns, action: Action) -> Node<'static> {
     // RFC 3461 §4.3: a whole message comes back with failures only.
     let is_whole = match returns {
         Returns::Headers => false,
-        Returns::Full => action == Action::Failed,
-        Returns::Unsaid => action == Action::Failed && original.len() <= RETURNED_BYTES_MAX,
+        Returns::Full | Returns::Unsaid => {
+            action == Action::Failed && original.len() <= RETURNED_BYTES_MAX
+        }
     };
     if is_whole {
         let header = field("Content-Type", "message/rfc822");
@@ -232,16 +244,17 @@ fn line(name: &str, value: &str) -> String {
 
 /// Printable ASCII in one line, not endless.
 fn one_line(text: &str) -> String {
-    let plain = |c: char| {
-        if c.is_control() {
-            ' '
-        } else if c.is_ascii() {
-            c
-        } else {
-            '?'
-        }
-    };
+    clean(text).chars().map(|c| if c.is_ascii() { c } else { '?' }).collect()
+}
+
+/// Other people's words stay in one line.
+fn clean(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().take(VALUE_CHARACTERS_MAX).map(plain).collect()
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|window| window == word)
 }
 
 /// `\x{HEX}` for letters beyond ASCII (RFC 6533 §3, `utf-8-addr-xtext`).
@@ -257,12 +270,13 @@ fn escaped_address(address: &str) -> String {
     escaped
 }
 
-/// A longer message comes back whole only when its sender asked for it.
+/// A notification is short: of a longer message its header comes back.
 pub const RETURNED_BYTES_MAX: usize = 64 << 10;
 /// Of a longer header its beginning comes back.
 const HEADER_BYTES_MAX: usize = 64 << 10;
-/// Longer words of other servers are cut.
-const VALUE_CHARACTERS_MAX: usize = 1_000;
+/// Longer words of other servers are cut: a line has 998 octets (RFC 5322
+/// §2.1.1), with the field's name.
+const VALUE_CHARACTERS_MAX: usize = 900;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
 //! The reading side: a message as a row, and as a person reads it.
 
 use capa7_mail_proto::message::addresses::mailboxes;
-use capa7_mail_proto::message::content::{Content, Parameters, parameter};
+use capa7_mail_proto::message::content::{Content, text_parameter};
 use capa7_mail_proto::message::date::MessageDate;
 use capa7_mail_proto::message::decode::{
-    address_text, extended_value, header_text, mailbox_text, part_bytes, part_text,
+    address_text, header_text, mailbox_text, part_bytes, part_text,
 };
 use capa7_mail_proto::message::fields::first;
 use capa7_mail_proto::message::structure::{Part, PartKind, Structure, scan};
@@ -128,8 +128,8 @@ impl Read<'_> {
             return;
         }
         let disposition = content.disposition.as_ref();
-        let name = disposition.and_then(|of| file_name(&of.parameters, "filename"));
-        let of_type = || file_name(&content.content_type.as_ref()?.parameters, "name");
+        let name = disposition.and_then(|of| text_parameter(&of.parameters, "filename"));
+        let of_type = || text_parameter(&content.content_type.as_ref()?.parameters, "name");
         let name = name.or_else(of_type);
         let is_file = name.is_some()
             || disposition.is_some_and(|of| of.kind.eq_ignore_ascii_case(b"attachment"));
@@ -154,12 +154,6 @@ impl Read<'_> {
             self.files.push(ShownFile { name, media_type, bytes });
         }
     }
-}
-
-/// A file's name as RFC 2231 §4 writes it, or with encoded words as many do.
-fn file_name(parameters: &Parameters, name: &str) -> Option<String> {
-    let extended = parameter(parameters, &format!("{name}*")).and_then(extended_value);
-    extended.or_else(|| parameter(parameters, name).map(header_text))
 }
 
 /// Text without what would command a terminal: a message's writer is no user

@@ -1,7 +1,6 @@
 //! Writing: drafts kept in the mailbox, messages sent by SMTP and kept in the
 //! folder of sent ones (course M11).
 
-use std::borrow::Cow;
 use std::num::NonZeroU32;
 
 use base64::Engine as _;
@@ -10,15 +9,15 @@ use bytes::Bytes;
 use capa7_http::message::Response;
 use capa7_mail_proto::address::{Address, ForwardPath, ReversePath};
 use capa7_mail_proto::envelope::{BodyKind, Envelope, Recipient, Returns};
+use capa7_mail_proto::imap::client::ClientCommand;
 use capa7_mail_proto::imap::command::{Access, FlagChange};
+use capa7_mail_proto::imap::search::SearchKey;
 use capa7_mail_proto::imap::sequence::SequenceSet;
 use capa7_mail_proto::mailbox::{Flag, SpecialUse};
+use capa7_mail_proto::message::compose::{self, Attachment, Draft, RecipientField, Unfinished};
+use capa7_mail_proto::message::date::MessageDate;
 use capa7_mail_proto::smtp::client::{Credentials, Outcome};
 use capa7_net::Cause;
-use mail_builder::MessageBuilder;
-use mail_builder::headers::address::Address as HeaderAddress;
-use mail_builder::headers::content_type::ContentType;
-use mail_builder::mime::MimePart;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -26,6 +25,7 @@ use super::problem::Problem;
 use super::route::{Ask, json};
 use super::session::secret;
 use super::{folders, read};
+use crate::imap_client::ImapConnection;
 use crate::smtp::connection::{ClientSettings, Connection, TlsUse};
 
 /// A message as the page sends it.
@@ -54,6 +54,9 @@ pub(crate) struct Written {
     draft: Option<NonZeroU32>,
     /// The message that is answered or passed on, to be marked.
     answers: Option<Place>,
+    /// What the page calls this writing: it is sent once, however often asked.
+    #[serde(default)]
+    key: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,40 +92,50 @@ enum File {
     },
 }
 
-/// Which readers of a message it is written for: the blind copies' names are in
-/// the own copy only (RFC 5322 §3.6.3).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Copy {
-    Own,
-    Sent,
-}
-
-/// Keeps a draft in place of the one before.
+/// Keeps a draft in place of the one before. The answer says where it is, and in
+/// which of its parts the files are, so that they need not be sent again.
 pub(crate) async fn save(ask: &Ask) -> Result<Response, Problem> {
     let written: Written = ask.body()?;
     let files = files(ask, &written).await?;
-    let message = build(ask, &written, &files, Copy::Own, &message_id(ask))?;
+    let sections: Vec<String> = (2..files.len() + 2).map(|number| number.to_string()).collect();
+    let id = message_id(ask);
+    let message = draft(ask, &written, files, &id)?;
     let cause = ask.cause();
     let mut imap = ask.session.imap(&ask.gateway, "INBOX", cause).await?;
     let drafts = folders::of_use(&mut imap, SpecialUse::Drafts, cause).await?;
     let flags = vec![Flag::system("\\Draft"), Flag::system("\\Seen")];
-    let uid = imap.append(&drafts, flags, message, cause).await?;
-    if let Some(old) = written.draft {
+    let mut uid = imap.append(&drafts, flags, message.write().into(), cause).await?;
+    if uid.is_none() || written.draft.is_some() {
         imap.select(&drafts, Access::ReadWrite, cause).await?;
+    }
+    if uid.is_none() {
+        // A server without UIDPLUS does not tell its number (RFC 4315 §3).
+        let key = SearchKey::Header("Message-ID".to_owned(), id);
+        imap.run(ClientCommand::Noop, cause).await?;
+        uid = imap.search(key, cause).await?.last().copied();
+    }
+    if let Some(old) = written.draft {
         imap.remove(SequenceSet::of([old]), cause).await?;
     }
-    Ok(json(&json!({ "folder": drafts, "uid": uid.map(|uid| uid.0) }), imap.cause()))
+    let uid = uid.map(|uid| uid.0);
+    Ok(json(&json!({ "folder": drafts, "uid": uid, "sections": sections }), imap.cause()))
 }
 
 /// Sends a message, keeps it among the sent ones, and removes its draft.
 pub(crate) async fn send(ask: &Ask) -> Result<Response, Problem> {
     let written: Written = ask.body()?;
+    // One at a time: who asks twice, because the answer was lost, gets the first
+    // answer again.
+    let _turn = ask.session.sending.acquire().await.map_err(|_| Problem::TooMany)?;
+    if let Some(answer) = ask.session.sent(&written.key) {
+        return Ok(json(&answer, ask.cause()));
+    }
     let envelope = envelope(ask, &written)?;
     let files = files(ask, &written).await?;
-    let id = message_id(ask);
-    let sent = build(ask, &written, &files, Copy::Sent, &id)?;
-    let own = build(ask, &written, &files, Copy::Own, &id)?;
-    let (outcomes, cause) = submit(ask, &envelope, sent).await?;
+    let own = draft(ask, &written, files, &message_id(ask))?;
+    // RFC 5322 §3.6.3: the blind copies' names are in the own copy only.
+    let sent = Draft { bcc: Vec::new(), ..own.clone() };
+    let (outcomes, cause) = submit(ask, &envelope, sent.write().into()).await?;
     let refused: Vec<String> = outcomes
         .iter()
         .filter_map(|(address, outcome)| match outcome {
@@ -135,21 +148,32 @@ pub(crate) async fn send(ask: &Ask) -> Result<Response, Problem> {
     if refused.len() == outcomes.len() {
         return Err(Problem::Refused(refused.join("; ")));
     }
-    // It is on its way: what fails now does not undo that.
-    let kept = keep(ask, &written, own, cause).await;
+    // It is on its way: what fails from here on does not undo that.
+    let answer = |kept: bool| json!({ "refused": refused, "kept": kept });
+    ask.session.remember_sent(&written.key, answer(true));
+    let kept = keep(ask, &written, own.write().into(), cause).await;
     if let Err(problem) = &kept {
         tracing::debug!(%problem, "a sent message was not kept");
     }
-    let cause = kept.as_ref().copied().unwrap_or(cause);
-    Ok(json(&json!({ "refused": refused, "kept": kept.is_ok() }), cause))
+    let answer = answer(kept.is_ok());
+    ask.session.remember_sent(&written.key, answer.clone());
+    Ok(json(&answer, kept.unwrap_or(cause)))
 }
 
+/// Puts the own copy among the sent ones; only then the draft goes.
 async fn keep(ask: &Ask, written: &Written, own: Bytes, cause: Cause) -> Result<Cause, Problem> {
     let mut imap = ask.session.imap(&ask.gateway, "INBOX", cause).await?;
     let sent = folders::of_use(&mut imap, SpecialUse::Sent, cause).await?;
     imap.append(&sent, vec![Flag::system("\\Seen")], own, cause).await?;
+    if let Err(problem) = tidy(&mut imap, written, cause).await {
+        tracing::debug!(%problem, "a draft stays, or an answered message is not marked");
+    }
+    Ok(imap.cause())
+}
+
+async fn tidy(imap: &mut ImapConnection, written: &Written, cause: Cause) -> Result<(), Problem> {
     if let Some(draft) = written.draft {
-        let drafts = folders::of_use(&mut imap, SpecialUse::Drafts, cause).await?;
+        let drafts = folders::of_use(imap, SpecialUse::Drafts, cause).await?;
         imap.select(&drafts, Access::ReadWrite, cause).await?;
         imap.remove(SequenceSet::of([draft]), cause).await?;
     }
@@ -158,7 +182,7 @@ async fn keep(ask: &Ask, written: &Written, own: Bytes, cause: Cause) -> Result<
         let change = FlagChange::Add(vec![Flag::system("\\Answered")]);
         imap.store(SequenceSet::of([*uid]), change, cause).await?;
     }
-    Ok(imap.cause())
+    Ok(())
 }
 
 async fn submit(
@@ -212,17 +236,14 @@ fn envelope(ask: &Ask, written: &Written) -> Result<Envelope, Problem> {
     Ok(Envelope { from, recipients, body, smtputf8, returns, envelope_id: None })
 }
 
-/// Name, media type, content.
-type Attached = (String, String, Vec<u8>);
-
-async fn files(ask: &Ask, written: &Written) -> Result<Vec<Attached>, Problem> {
+async fn files(ask: &Ask, written: &Written) -> Result<Vec<Attachment>, Problem> {
     if written.attachments.len() > ATTACHMENTS_MAX {
         return Err(Problem::TooLarge);
     }
     let mut files = Vec::new();
     let mut left = ask.gateway.config.limits.compose_bytes_max;
     for file in &written.attachments {
-        let file = match file {
+        let (name, media_type, bytes) = match file {
             File::Content { name, media_type, data } => {
                 let content = STANDARD.decode(data);
                 let content = content.map_err(|error| Problem::Malformed(error.to_string()))?;
@@ -232,8 +253,9 @@ async fn files(ask: &Ask, written: &Written) -> Result<Vec<Attached>, Problem> {
                 read::attachment(ask, folder, *uid, section).await?
             }
         };
-        left = left.checked_sub(file.2.len()).ok_or(Problem::TooLarge)?;
-        files.push(file);
+        left = left.checked_sub(bytes.len()).ok_or(Problem::TooLarge)?;
+        let content_type = checked_type(&media_type);
+        files.push(Attachment { name, content_type, bytes, content_id: None });
     }
     Ok(files)
 }
@@ -244,64 +266,57 @@ fn message_id(ask: &Ask) -> String {
     format!("{id}@{domain}")
 }
 
-/// The message in lines with CR LF. All of it follows from the host's clock and
-/// randomness, so that a run in virtual time is the same each time.
-fn build(
-    ask: &Ask,
-    written: &Written,
-    files: &[Attached],
-    copy: Copy,
-    id: &str,
-) -> Result<Bytes, Problem> {
-    let now = i64::try_from(ask.gateway.host.wall_clock().secs()).unwrap_or_default();
-    let plain = |text: &str| -> String { text.chars().filter(|c| !c.is_control()).collect() };
-    let mut message = MessageBuilder::new()
-        .from(plain(&ask.session.address))
-        .to(people(&written.to))
-        .subject(plain(&written.subject))
-        .date(now)
-        .message_id(id.to_owned());
-    if !written.cc.is_empty() {
-        message = message.cc(people(&written.cc));
-    }
-    if copy == Copy::Own && !written.bcc.is_empty() {
-        message = message.bcc(people(&written.bcc));
-    }
-    let answered = identifiers(&written.in_reply_to);
-    if !answered.is_empty() {
-        let mut references = identifiers(&written.references);
-        references.extend(answered.iter().filter(|id| !written.references.contains(*id)).cloned());
-        message = message.in_reply_to(answered).references(references);
-    }
-    let text = MimePart::new("text/plain; charset=utf-8", written.text.replace('\r', ""));
-    let body = if files.is_empty() {
-        text
-    } else {
-        let mut parts = vec![text];
-        for (name, media_type, content) in files {
-            let (kind, name) = (checked_type(media_type), plain(name));
-            parts.push(MimePart::new(kind, content.clone()).attachment(name));
-        }
-        let boundary = format!("capa7-{}", id.split('@').next().unwrap_or_default());
-        let kind = ContentType::new("multipart/mixed").attribute("boundary", boundary);
-        MimePart::new(kind, parts)
+/// The writer's own copy. All of it follows from the host's clock and randomness, so that
+/// a run in virtual time is the same each time.
+fn draft(ask: &Ask, written: &Written, files: Vec<Attachment>, id: &str) -> Result<Draft, Problem> {
+    let seconds = i64::try_from(ask.gateway.host.wall_clock().secs()).unwrap_or_default();
+    let own = ask.session.address.parse();
+    let own = own.map_err(|error| Problem::Malformed(format!("{error}")))?;
+    let boundary = id.split('@').next().unwrap_or_default().to_owned();
+    let date = MessageDate::from_unix_seconds(seconds);
+    let mut draft = Draft {
+        subject: written.subject.clone(),
+        text: written.text.clone(),
+        attachments: files,
+        ..Draft::new(compose::Person::new(own), date, id.to_owned(), boundary)
     };
-    let wire = message.body(body).write_to_vec();
-    let wire = wire.map_err(|error| Problem::Malformed(error.to_string()))?;
-    Ok(Bytes::from(wire))
+    let mut unfinished = Vec::new();
+    let mut people = |people: &[Person], field| -> Vec<compose::Person> {
+        let (finished, half): (Vec<_>, Vec<_>) =
+            people.iter().map(Person::read).partition(Result::is_ok);
+        unfinished.extend(
+            half.into_iter().filter_map(Result::err).map(|text| Unfinished { field, text }),
+        );
+        finished.into_iter().filter_map(Result::ok).collect()
+    };
+    draft.to = people(&written.to, RecipientField::To);
+    draft.cc = people(&written.cc, RecipientField::Cc);
+    draft.bcc = people(&written.bcc, RecipientField::Bcc);
+    draft.unfinished = unfinished;
+    draft.in_reply_to = identifiers(&written.in_reply_to).into_iter().next();
+    if let Some(answered) = &draft.in_reply_to {
+        draft.references = identifiers(&written.references);
+        if !draft.references.contains(answered) {
+            draft.references.push(answered.clone());
+        }
+    }
+    Ok(draft)
 }
 
-fn people(people: &[Person]) -> HeaderAddress<'static> {
-    let plain = |text: &str| -> String { text.chars().filter(|c| !c.is_control()).collect() };
-    let one = |person: &Person| {
-        let name = Some(plain(&person.name)).filter(|name| !name.is_empty());
-        HeaderAddress::new_address(name.map(Cow::Owned), Cow::Owned(plain(person.address.trim())))
-    };
-    HeaderAddress::new_list(people.iter().map(one).collect())
+impl Person {
+    /// Somebody with an address, or what was typed so far.
+    fn read(&self) -> Result<compose::Person, String> {
+        let (name, typed) = (self.name.trim(), self.address.trim());
+        match typed.parse() {
+            Ok(address) => Ok(compose::Person { name: name.to_owned(), address }),
+            Err(_) if name.is_empty() => Err(typed.to_owned()),
+            Err(_) => Err(format!("{name} <{typed}>")),
+        }
+    }
 }
 
 /// The identifiers of a header field, without their brackets.
-pub(crate) fn identifiers(text: &str) -> Vec<String> {
+fn identifiers(text: &str) -> Vec<String> {
     let words = text.split_whitespace().map(|word| word.trim_matches(['<', '>']));
     let is_plain = |word: &&str| !word.is_empty() && word.len() < 900 && word.is_ascii();
     words.filter(is_plain).take(REFERENCES_MAX).map(str::to_owned).collect()

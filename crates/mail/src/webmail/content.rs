@@ -1,9 +1,10 @@
 //! The parts of a message, found in its structure and decoded.
 
+use std::num::NonZeroU32;
+
 use capa7_mail_proto::imap::fetch::{FetchItemName, Partial, Section, SectionText, Seen};
-use capa7_mail_proto::imap::response::{
-    BodyPart, BodyStructure, EnvelopeAddress, FetchItem, Parameters,
-};
+use capa7_mail_proto::imap::response::{BodyPart, BodyStructure, EnvelopeAddress, FetchItem};
+use capa7_mail_proto::message::content::text_parameter;
 use capa7_mail_proto::message::decode;
 use serde_json::{Value, json};
 
@@ -67,8 +68,10 @@ impl Leaf<'_> {
     /// The file name, decoded.
     pub(crate) fn file_name(&self) -> Option<String> {
         let of_disposition = self.part.extension.disposition.as_ref().map(|(_, pairs)| pairs);
-        let named = of_disposition.and_then(|pairs| parameter(pairs, "filename"));
-        named.or_else(|| parameter(&self.part.parameters, "name")).filter(|name| !name.is_empty())
+        let named = of_disposition.and_then(|pairs| text_parameter(pairs, "filename"));
+        named
+            .or_else(|| text_parameter(&self.part.parameters, "name"))
+            .filter(|name| !name.is_empty())
     }
 
     /// A name to save it by.
@@ -121,16 +124,6 @@ impl Leaf<'_> {
     }
 }
 
-/// A parameter, decoded: as RFC 2231 §4 has it, or with encoded words as many
-/// programs write it.
-fn parameter(pairs: &Parameters, name: &str) -> Option<String> {
-    let find = |name: &str| pairs.iter().find(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()));
-    if let Some((_, value)) = find(&format!("{name}*")) {
-        return decode::extended_value(value);
-    }
-    find(name).map(|(_, value)| decode::header_text(value))
-}
-
 /// The item that fetches a part, without marking the message as read.
 pub(crate) fn peek(section: &[u32], partial: Option<Partial>) -> FetchItemName {
     let section = Section { part: section.to_vec(), text: SectionText::All };
@@ -145,6 +138,14 @@ pub(crate) fn octets<'f>(items: &'f [FetchItem], wanted: &[u32]) -> Option<&'f [
         {
             text.as_deref()
         }
+        _ => None,
+    })
+}
+
+/// The message's identifier in what was fetched.
+pub(crate) fn uid(items: &[FetchItem]) -> Option<NonZeroU32> {
+    items.iter().find_map(|item| match item {
+        FetchItem::Uid(uid) => Some(uid.0),
         _ => None,
     })
 }
@@ -169,6 +170,20 @@ pub(crate) fn people(addresses: &[EnvelopeAddress]) -> Vec<Value> {
         Some(json!({ "name": name.unwrap_or_default(), "address": format!("{mailbox}@{host}") }))
     };
     addresses.iter().filter_map(person).collect()
+}
+
+/// What is no address yet of a message that is not finished: the names of groups
+/// without members.
+pub(crate) fn unfinished(addresses: &[EnvelopeAddress]) -> Vec<Value> {
+    let ends = |entry: Option<&EnvelopeAddress>| {
+        entry.is_some_and(|entry| entry.mailbox.is_none() && entry.host.is_none())
+    };
+    let half = |(index, entry): (usize, &EnvelopeAddress)| {
+        let name = entry.mailbox.as_deref().filter(|_| entry.host.is_none())?;
+        let is_empty = ends(addresses.get(index + 1));
+        is_empty.then(|| json!({ "name": "", "address": decode::header_text(name) }))
+    };
+    addresses.iter().enumerate().filter_map(half).collect()
 }
 
 /// Parts of one message that are looked at.

@@ -1,60 +1,82 @@
-//! Lists of messages, and what is done to many at once.
+//! Lists of messages, as a page shows them.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use capa7_http::message::Response;
 use capa7_mail_proto::imap::client::ClientCommand;
-use capa7_mail_proto::imap::command::{Access, FlagChange};
-use capa7_mail_proto::imap::fetch::{FetchItemName, Partial, Section, SectionText, Seen};
-use capa7_mail_proto::imap::response::{FetchItem, Untagged};
+use capa7_mail_proto::imap::command::Access;
+use capa7_mail_proto::imap::fetch::{FetchItemName, Partial};
+use capa7_mail_proto::imap::response::FetchItem;
 use capa7_mail_proto::imap::search::SearchKey;
 use capa7_mail_proto::imap::sequence::SequenceSet;
-use capa7_mail_proto::mailbox::{Flag, SpecialUse, Uid};
+use capa7_mail_proto::mailbox::{Flag, Uid};
 use capa7_mail_proto::message::date::MessageDate;
 use capa7_mail_proto::message::decode;
 use capa7_net::Cause;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::compose::identifiers;
-use super::content::{leaves, octets, peek, people, structure};
+use super::change::UIDS_MAX;
+use super::content::{self, leaves, octets, peek, people, structure, uid};
+use super::conversations::{Conversation, Turn};
+use super::html;
 use super::problem::Problem;
 use super::route::{Ask, json};
-use super::{folders, html, threads};
+use super::session::Lease;
 use crate::imap_client::ImapConnection;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Flags {
-    folder: String,
-    uids: Vec<NonZeroU32>,
-    #[serde(default)]
-    add: Vec<String>,
-    #[serde(default)]
-    remove: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Move {
-    folder: String,
-    uids: Vec<NonZeroU32>,
-    to: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Delete {
-    folder: String,
-    uids: Vec<NonZeroU32>,
-}
-
-/// One page of a folder or of a search in it, the newest first.
+/// One page of a folder, by conversations, or of a search in it, by messages;
+/// the newest first.
 pub(crate) async fn page(ask: &Ask) -> Result<Response, Problem> {
     let folder = ask.needed("folder")?;
     let page: usize = ask.number("page").unwrap_or(0);
     let words = ask.given("q").unwrap_or_default().trim();
+    let cause = ask.cause();
+    let listed = if words.is_empty() {
+        conversations(ask, folder, page).await?
+    } else {
+        found(ask, folder, words, page).await?
+    };
+    let Listed { mut imap, page, total, exists, members } = listed;
+    let heads: Vec<NonZeroU32> = members.iter().filter_map(|of| of.first().copied()).collect();
+    let mut messages = rows(&mut imap, heads, cause).await?;
+    whole(&mut imap, &members, &mut messages, cause).await?;
+    let messages: Vec<Value> =
+        members.iter().filter_map(|of| messages.remove(of.first()?)).collect();
+    let body = json!({
+        "folder": folder, "total": total, "exists": exists, "page": page,
+        "page_size": PAGE_ROWS, "messages": messages,
+    });
+    Ok(json(&body, imap.cause()))
+}
+
+/// Messages by their numbers: the others of a conversation, the newest first.
+pub(crate) async fn some(ask: &Ask) -> Result<Response, Problem> {
+    let folder = ask.needed("folder")?;
+    let wrong = || Problem::Malformed(format!("`uids` is up to {SOME_MAX} numbers with commas"));
+    let uids: Result<Vec<NonZeroU32>, _> =
+        ask.needed("uids")?.split(',').take(SOME_MAX + 1).map(str::parse).collect();
+    let uids = uids.map_err(|_| wrong())?;
+    if uids.len() > SOME_MAX {
+        return Err(wrong());
+    }
+    let mut imap = selected(ask, folder).await?;
+    let messages: Vec<Value> = rows(&mut imap, uids, ask.cause()).await?.into_values().collect();
+    Ok(json(&json!({ "messages": messages }), imap.cause()))
+}
+
+/// What a page has.
+struct Listed {
+    imap: Lease,
+    page: usize,
+    /// Conversations, or messages that were found.
+    total: usize,
+    /// Messages of the folder, or found.
+    exists: usize,
+    members: Vec<Conversation>,
+}
+
+async fn selected(ask: &Ask, folder: &str) -> Result<Lease, Problem> {
     let cause = ask.cause();
     let mut imap = ask.session.imap(&ask.gateway, folder, cause).await?;
     let kept = imap.machine().mailbox().is_some_and(|selected| selected.name() == folder);
@@ -63,64 +85,133 @@ pub(crate) async fn page(ask: &Ask) -> Result<Response, Problem> {
         // What others did since is told now (RFC 9051 §6.1.2).
         imap.run(ClientCommand::Noop, cause).await?;
     }
-    let (total, rows) = if words.is_empty() {
-        newest(&mut imap, page, cause).await?
-    } else {
-        let mut found = imap.search(search_key(words), cause).await?;
-        found.reverse();
-        let total = found.len();
-        let mut uids: Vec<NonZeroU32> = found
-            .iter()
-            .skip(page.saturating_mul(PAGE_MESSAGES))
-            .take(PAGE_MESSAGES)
-            .map(|uid| uid.0)
-            .collect();
-        uids.sort_unstable();
-        let uids = SequenceSet::of(uids);
-        (total, fetch(&mut imap, ClientCommandOf::Uids(uids), cause).await?)
-    };
-    let previews = previews(&mut imap, &rows, cause).await.unwrap_or_default();
-    let mut messages: Vec<Value> = rows.iter().filter_map(|row| show(row, &previews)).collect();
-    // Conversations are told apart within the page, whose length is their bound.
-    let links: Vec<_> = rows.iter().map(|row| links(row)).collect();
-    for (index, last) in threads::group(&links).into_iter().enumerate() {
-        let last = rows.get(last).and_then(|row| uid(row));
-        if let Some(message) = messages.get_mut(index) {
-            message["thread"] = last.map(NonZeroU32::get).into();
-        }
-    }
-    messages.reverse();
-    let body = json!({
-        "folder": folder, "total": total, "page": page, "page_size": PAGE_MESSAGES,
-        "messages": messages,
-    });
-    Ok(json(&body, imap.cause()))
+    Ok(imap)
 }
 
-/// How many messages there are, and those of a page.
-async fn newest(
-    imap: &mut ImapConnection,
-    page: usize,
-    cause: Cause,
-) -> Result<(usize, Vec<Vec<FetchItem>>), Problem> {
+async fn conversations(ask: &Ask, folder: &str, page: usize) -> Result<Listed, Problem> {
+    let cause = ask.cause();
+    // The turn before the connection: who waits keeps none from others.
+    let mut turn = Turn::take(&ask.session, folder).await?;
+    let mut imap = selected(ask, folder).await?;
     let mut tries = 0;
     loop {
-        let total = imap.machine().mailbox().map_or(0, |mailbox| mailbox.exists()) as usize;
-        let last = total.saturating_sub(page.saturating_mul(PAGE_MESSAGES));
-        let first = last.saturating_sub(PAGE_MESSAGES) + 1;
-        let numbers = (first..=last).filter_map(|n| u32::try_from(n).ok()?.try_into().ok());
-        let numbers = SequenceSet::of(numbers);
-        let fetched = fetch(imap, ClientCommandOf::Numbers(numbers), cause).await;
-        match fetched {
+        match turn.index.follow(&mut imap, cause).await {
             // RFC 2180 §4.1.2: some are gone by another session's doing, of which
             // a server may tell at the next command only.
             Err(Problem::Imap(error)) if error.is_refusal() && tries < TRIES_MAX => {
                 tries += 1;
                 imap.run(ClientCommand::Noop, cause).await?;
             }
-            fetched => return fetched.map(|rows| (total, rows)),
+            followed => break followed?,
         }
     }
+    let exists = turn.index.messages();
+    let all = turn.index.conversations();
+    let total = all.len();
+    let (page, shown) = of_page(page, all);
+    let members = shown.to_vec();
+    Ok(Listed { imap, page, total, exists, members })
+}
+
+async fn found(ask: &Ask, folder: &str, words: &str, page: usize) -> Result<Listed, Problem> {
+    let mut imap = selected(ask, folder).await?;
+    let mut found = imap.search(search_key(words), ask.cause()).await?;
+    found.reverse();
+    let total = found.len();
+    let (page, shown) = of_page(page, &found);
+    let members = shown.iter().map(|uid| vec![uid.0]).collect();
+    Ok(Listed { imap, page, total, exists: total, members })
+}
+
+/// The rows of a page; of one beyond the last, which may have been emptied
+/// meanwhile, those of the last.
+fn of_page<T>(page: usize, all: &[T]) -> (usize, &[T]) {
+    let page = page.min(all.len().saturating_sub(1) / PAGE_ROWS);
+    let first = page * PAGE_ROWS;
+    (page, all.get(first..all.len().min(first + PAGE_ROWS)).unwrap_or_default())
+}
+
+/// Messages as a list shows them, by their numbers.
+async fn rows(
+    imap: &mut ImapConnection,
+    mut uids: Vec<NonZeroU32>,
+    cause: Cause,
+) -> Result<BTreeMap<NonZeroU32, Value>, Problem> {
+    uids.sort_unstable();
+    uids.dedup();
+    if uids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let items = vec![
+        FetchItemName::Uid,
+        FetchItemName::Flags,
+        FetchItemName::InternalDate,
+        FetchItemName::Size,
+        FetchItemName::Envelope,
+        FetchItemName::BodyStructure,
+    ];
+    let fetched = imap.fetch(SequenceSet::of(uids), items, cause).await?;
+    // Flags that are told in between, and nothing else, are no row.
+    let fetched: Vec<_> = fetched.into_iter().filter(|row| structure(row).is_some()).collect();
+    let previews = previews(imap, &fetched, cause).await.unwrap_or_default();
+    Ok(fetched.iter().filter_map(|row| Some((uid(row)?, show(row, &previews)?))).collect())
+}
+
+/// Tells with the newest message of each conversation what its others are: how
+/// many are unread, whether one has a star, who writes in it.
+async fn whole(
+    imap: &mut ImapConnection,
+    members: &[Conversation],
+    messages: &mut BTreeMap<NonZeroU32, Value>,
+    cause: Cause,
+) -> Result<(), Problem> {
+    let several = || members.iter().filter(|of| of.len() > 1);
+    if several().next().is_none() {
+        return Ok(());
+    }
+    let unseen = SearchKey::Not(Box::new(flag("\\Seen")));
+    let unseen = imap.search(unseen, cause).await?;
+    let flagged = imap.search(flag("\\Flagged"), cause).await?;
+    let mut writers: Vec<NonZeroU32> = several().flat_map(writers_of).collect();
+    writers.sort_unstable();
+    let items = vec![FetchItemName::Uid, FetchItemName::Envelope];
+    let fetched = imap.fetch(SequenceSet::of(writers), items, cause).await?;
+    let from: BTreeMap<NonZeroU32, Vec<Value>> = fetched
+        .iter()
+        .filter_map(|row| {
+            let from = row.iter().find_map(|item| match item {
+                FetchItem::Envelope(envelope) => Some(people(&envelope.from)),
+                _ => None,
+            });
+            uid(row).zip(from)
+        })
+        .collect();
+    for of in several() {
+        let Some(shown) = of.first().and_then(|head| messages.get_mut(head)) else { continue };
+        let has = |set: &[Uid], uid: &NonZeroU32| set.binary_search(&Uid(*uid)).is_ok();
+        let mut people: Vec<Value> = Vec::new();
+        for person in writers_of(of).filter_map(|uid| from.get(&uid)?.first()) {
+            let is_same = |known: &Value| known.get("address") == person.get("address");
+            if !people.iter().any(is_same) {
+                people.push(person.clone());
+            }
+        }
+        shown["conversation"] = json!({
+            "uids": of.get(..of.len().min(UIDS_MAX)).unwrap_or_default(),
+            "count": of.len(),
+            "unseen": of.iter().filter(|uid| has(&unseen, uid)).count(),
+            "flagged": of.iter().any(|uid| has(&flagged, uid)),
+            "people": people,
+        });
+    }
+    Ok(())
+}
+
+/// Whose names stand for a conversation: who began it, then the last ones.
+fn writers_of(conversation: &Conversation) -> impl Iterator<Item = NonZeroU32> {
+    let (last, others) =
+        conversation.split_last().map_or((None, &[][..]), |(last, o)| (Some(*last), o));
+    last.into_iter().chain(others.iter().copied().take(WRITERS_MAX).rev())
 }
 
 /// Each word must be somewhere in the message.
@@ -142,72 +233,6 @@ fn header(name: &str, text: &str) -> SearchKey {
 
 fn flag(name: &'static str) -> SearchKey {
     SearchKey::Flag(Flag::system(name))
-}
-
-enum ClientCommandOf {
-    Numbers(SequenceSet),
-    Uids(SequenceSet),
-}
-
-async fn fetch(
-    imap: &mut ImapConnection,
-    which: ClientCommandOf,
-    cause: Cause,
-) -> Result<Vec<Vec<FetchItem>>, Problem> {
-    let items = vec![
-        FetchItemName::Uid,
-        FetchItemName::Flags,
-        FetchItemName::InternalDate,
-        FetchItemName::Size,
-        FetchItemName::Envelope,
-        FetchItemName::BodyStructure,
-        FetchItemName::Section { section: references(), partial: None, seen: Seen::Kept },
-    ];
-    let command = match which {
-        ClientCommandOf::Numbers(set) | ClientCommandOf::Uids(set) if set.is_empty() => {
-            return Ok(Vec::new());
-        }
-        ClientCommandOf::Numbers(numbers) => ClientCommand::Fetch { numbers, items },
-        ClientCommandOf::Uids(uids) => ClientCommand::UidFetch { uids, items },
-    };
-    let done = imap.run(command, cause).await?;
-    let rows = done.untagged.into_iter().filter_map(|untagged| match untagged {
-        Untagged::Fetch { items, .. } if uid(&items).is_some() => Some(items),
-        _ => None,
-    });
-    Ok(rows.collect())
-}
-
-fn references() -> Section {
-    let fields = vec![b"References".to_vec()];
-    Section { part: Vec::new(), text: SectionText::HeaderFields(fields) }
-}
-
-/// The identifiers of a message and of those before it.
-fn links(row: &[FetchItem]) -> threads::Identifiers {
-    let mut links = Vec::new();
-    for item in row {
-        match item {
-            FetchItem::Envelope(envelope) => {
-                let named = [&envelope.message_id, &envelope.in_reply_to].into_iter().flatten();
-                links.extend(named.flat_map(|text| identifiers(&String::from_utf8_lossy(text))));
-            }
-            FetchItem::Section { section, text: Some(text), .. } if *section == references() => {
-                let text = String::from_utf8_lossy(text);
-                let value = text.split_once(':').map_or("", |(_, value)| value);
-                links.extend(identifiers(value));
-            }
-            _ => {}
-        }
-    }
-    links
-}
-
-fn uid(items: &[FetchItem]) -> Option<NonZeroU32> {
-    items.iter().find_map(|item| match item {
-        FetchItem::Uid(uid) => Some(uid.0),
-        _ => None,
-    })
 }
 
 /// The first words of each message: one command for all whose text is the part
@@ -236,7 +261,7 @@ async fn previews(
             let Some((uid, start)) = uid(&fetched).zip(octets(&fetched, &section)) else {
                 continue;
             };
-            let row = rows.iter().find(|row| self::uid(row) == Some(uid));
+            let row = rows.iter().find(|row| content::uid(row) == Some(uid));
             let Some(structure) = row.and_then(|row| structure(row)) else { continue };
             let leaves = leaves(structure);
             let Some(leaf) = leaves.iter().find(|leaf| leaf.section == section) else { continue };
@@ -287,74 +312,14 @@ fn show(row: &[FetchItem], previews: &BTreeMap<NonZeroU32, String>) -> Option<Va
     Some(shown)
 }
 
-/// Sets and removes flags.
-pub(crate) async fn flags(ask: &Ask) -> Result<Response, Problem> {
-    let Flags { folder, uids, add, remove } = ask.body()?;
-    let parse = |names: Vec<String>| -> Result<Vec<Flag>, Problem> {
-        let flag = |name: &String| Flag::parse(name);
-        let parsed: Result<_, _> = names.iter().map(flag).collect();
-        parsed.map_err(|error| Problem::Malformed(error.to_string()))
-    };
-    let (add, remove, uids) = (parse(add)?, parse(remove)?, set(uids)?);
-    let cause = ask.cause();
-    let mut imap = ask.session.imap(&ask.gateway, &folder, cause).await?;
-    imap.select(&folder, Access::ReadWrite, cause).await?;
-    if !add.is_empty() {
-        imap.store(uids.clone(), FlagChange::Add(add), cause).await?;
-    }
-    if !remove.is_empty() {
-        imap.store(uids, FlagChange::Remove(remove), cause).await?;
-    }
-    Ok(json(&json!({}), imap.cause()))
-}
-
-/// Moves messages to another folder.
-pub(crate) async fn move_to(ask: &Ask) -> Result<Response, Problem> {
-    let Move { folder, uids, to } = ask.body()?;
-    let uids = set(uids)?;
-    let cause = ask.cause();
-    let mut imap = ask.session.imap(&ask.gateway, &folder, cause).await?;
-    imap.select(&folder, Access::ReadWrite, cause).await?;
-    let there = imap.move_to(uids, &to, cause).await?;
-    Ok(json(&json!({ "to": to, "uids": numbers(&there) }), imap.cause()))
-}
-
-/// Moves messages to the trash; from there, and drafts, they go for good.
-pub(crate) async fn delete(ask: &Ask) -> Result<Response, Problem> {
-    let Delete { folder, uids } = ask.body()?;
-    let uids = set(uids)?;
-    let cause = ask.cause();
-    let mut imap = ask.session.imap(&ask.gateway, &folder, cause).await?;
-    let trash = folders::of_use(&mut imap, SpecialUse::Trash, cause).await?;
-    imap.select(&folder, Access::ReadWrite, cause).await?;
-    if folder == trash {
-        imap.remove(uids, cause).await?;
-        return Ok(json(&json!({ "to": null, "uids": [] }), imap.cause()));
-    }
-    let there = imap.move_to(uids, &trash, cause).await?;
-    Ok(json(&json!({ "to": trash, "uids": numbers(&there) }), imap.cause()))
-}
-
-/// Where messages are, so that it can be undone.
-fn numbers(there: &[Uid]) -> Vec<u32> {
-    there.iter().map(|uid| uid.0.get()).collect()
-}
-
-fn set(mut uids: Vec<NonZeroU32>) -> Result<SequenceSet, Problem> {
-    uids.sort_unstable();
-    uids.dedup();
-    if uids.is_empty() || uids.len() > UIDS_MAX {
-        return Err(Problem::Malformed(format!("1 to {UIDS_MAX} messages at a time")));
-    }
-    Ok(SequenceSet::of(uids))
-}
-
-/// Messages of one page.
-const PAGE_MESSAGES: usize = 50;
-/// How often a page is asked for again whose messages went away meanwhile.
+/// Conversations, or messages that were found, of one page.
+const PAGE_ROWS: usize = 50;
+/// Messages of a conversation that are told at a time.
+const SOME_MAX: usize = 200;
+/// Messages of a conversation whose writers are named, beside the first.
+const WRITERS_MAX: usize = 7;
+/// How often a folder is asked again whose messages went away meanwhile.
 const TRIES_MAX: usize = 3;
-/// Messages changed at a time.
-const UIDS_MAX: usize = 1_000;
 /// Words of a search.
 const WORDS_MAX: usize = 16;
 /// Octets fetched for a preview, before they are decoded.

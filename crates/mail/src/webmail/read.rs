@@ -17,7 +17,7 @@ use capa7_mail_proto::message::decode;
 use capa7_net::Cause;
 use serde_json::{Value, json};
 
-use super::content::{Leaf, leaves, octets, peek, people, structure};
+use super::content::{Leaf, leaves, octets, peek, people, structure, unfinished};
 use super::html::{self, RemoteImages};
 use super::problem::Problem;
 use super::route::{Ask, json};
@@ -59,6 +59,9 @@ pub(crate) async fn message(ask: &Ask) -> Result<Response, Problem> {
         "attachments": attachments,
     });
     header(&mut shown, &row);
+    if shown.get("draft") == Some(&Value::Bool(true)) {
+        add_unfinished(&mut shown, &row);
+    }
     let unseen = shown.get("seen") == Some(&Value::Bool(false));
     if unseen && ask.given("peek").is_none() {
         let change = FlagChange::Add(vec![Flag::system("\\Seen")]);
@@ -101,6 +104,20 @@ fn header(shown: &mut Value, row: &[FetchItem]) {
                 shown["references"] = words.join(" ").into();
             }
             _ => {}
+        }
+    }
+}
+
+/// What was typed of recipients and is no address yet.
+fn add_unfinished(shown: &mut Value, row: &[FetchItem]) {
+    let envelope = row.iter().find_map(|item| match item {
+        FetchItem::Envelope(envelope) => Some(envelope),
+        _ => None,
+    });
+    let Some(envelope) = envelope else { return };
+    for (name, of) in [("to", &envelope.to), ("cc", &envelope.cc), ("bcc", &envelope.bcc)] {
+        if let Some(Value::Array(people)) = shown.get_mut(name) {
+            people.extend(unfinished(of));
         }
     }
 }

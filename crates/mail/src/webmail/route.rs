@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::problem::Problem;
 use super::session::Session;
-use super::{Gateway, compose, events, files, folders, list, read};
+use super::{Gateway, change, compose, events, files, folders, list, read};
 
 /// A request of somebody who is logged in.
 #[derive(Debug)]
@@ -87,13 +87,14 @@ async fn call(gateway: Arc<Gateway>, request: Request, name: &str) -> Result<Res
         ("POST", "folders/rename") => folders::rename(&ask).await,
         ("POST", "folders/delete") => folders::delete(&ask).await,
         ("GET", "messages") => list::page(&ask).await,
+        ("GET", "rows") => list::some(&ask).await,
         ("GET", "message") => read::message(&ask).await,
         ("GET", "html") => read::html(&ask).await,
         ("GET", "part") => read::part(&ask).await,
         ("GET", "source") => read::source(&ask).await,
-        ("POST", "flags") => list::flags(&ask).await,
-        ("POST", "move") => list::move_to(&ask).await,
-        ("POST", "delete") => list::delete(&ask).await,
+        ("POST", "flags") => change::flags(&ask).await,
+        ("POST", "move") => change::move_to(&ask).await,
+        ("POST", "delete") => change::delete(&ask).await,
         ("POST", "drafts") => compose::save(&ask).await,
         ("POST", "send") => compose::send(&ask).await,
         ("GET", "events") => events::stream(&ask),

@@ -1,6 +1,6 @@
 //! Who is logged in, and their connections to the mailbox.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
@@ -12,8 +12,10 @@ use capa7_mail_proto::imap::response::{Code, StatusText};
 use capa7_mail_proto::sasl::Password;
 use capa7_net::{Cause, Host, Time};
 use rand::RngCore as _;
+use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::conversations::Indexes;
 use super::problem::Problem;
 use super::{Gateway, WebmailLimits};
 use crate::imap_client::{ImapConnection, ImapError};
@@ -40,7 +42,14 @@ pub(crate) struct Session {
     used: AtomicU64,
     kept: Mutex<Vec<(Time, ImapConnection)>>,
     connections: Arc<Semaphore>,
+    /// What is known of its folders, and whose turn it is to learn more.
+    indexes: Mutex<Indexes>,
+    pub(crate) turns: Arc<Semaphore>,
     pub(crate) streams: AtomicUsize,
+    /// One message is sent at a time.
+    pub(crate) sending: Semaphore,
+    /// What was sent last, by the page's names, with what was answered.
+    sent: Mutex<VecDeque<(String, Value)>>,
 }
 
 impl std::fmt::Debug for Session {
@@ -100,7 +109,11 @@ impl Sessions {
             used: AtomicU64::new(now.0),
             kept: Mutex::new(vec![(now, connection)]),
             connections: Arc::new(Semaphore::new(self.limits.connections_per_session_max)),
+            indexes: Mutex::default(),
+            turns: Arc::new(Semaphore::new(1)),
             streams: AtomicUsize::new(0),
+            sending: Semaphore::new(1),
+            sent: Mutex::default(),
         });
         let token = secret(host);
         self.keep(token.clone(), &session, now)?;
@@ -169,6 +182,28 @@ impl Session {
     pub(crate) fn lives(&self, now: Time, limits: &WebmailLimits) -> bool {
         let used = Time(self.used.load(Ordering::Relaxed));
         now.since(used) < limits.session_idle && now.since(self.begun) < limits.session_age
+    }
+
+    /// What was answered when a message was sent, if it was.
+    pub(crate) fn sent(&self, key: &str) -> Option<Value> {
+        let sent = lock(&self.sent);
+        let found = sent.iter().find(|(known, _)| !key.is_empty() && known == key);
+        found.map(|(_, answer)| answer.clone())
+    }
+
+    /// Remembers that a message is sent.
+    pub(crate) fn remember_sent(&self, key: &str, answer: Value) {
+        let mut sent = lock(&self.sent);
+        sent.retain(|(known, _)| known != key);
+        sent.push_back((key.chars().take(KEY_CHARS_MAX).collect(), answer));
+        if sent.len() > SENT_MAX {
+            sent.pop_front();
+        }
+    }
+
+    /// What is known of its folders.
+    pub(crate) fn indexes(&self) -> MutexGuard<'_, Indexes> {
+        lock(&self.indexes)
     }
 
     /// A connection for one request: a kept one, if possible with the mailbox
@@ -298,5 +333,9 @@ pub(crate) fn secret(host: &Host) -> String {
 const FRESH_TIME: Duration = Duration::from_secs(20);
 /// How long a failed log-in counts.
 const FAILURE_TIME: Duration = Duration::from_secs(600);
+/// Messages whose sending is remembered.
+const SENT_MAX: usize = 32;
+/// Characters of a page's name for a message.
+const KEY_CHARS_MAX: usize = 64;
 /// Addresses whose failures are counted.
 const CLIENTS_MAX: usize = 10_000;

@@ -1,5 +1,6 @@
 //! The gateway over real mail servers, asked as a browser asks.
 
 mod browser;
+mod conversations;
 mod dovecot;
 mod postfix;

@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use mail_parser::decoders::base64::base64_decode;
-use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 
 use super::outbox::Outbox;
 use super::selected::flag_names;
@@ -12,6 +10,7 @@ use crate::imap::fetch::{FetchItemName, Partial, Section, SectionText};
 use crate::imap::store::{StoredMessage, header};
 use crate::message::body_structure::{self, Form};
 use crate::message::content::Content;
+use crate::message::decode::transfer;
 use crate::message::structure::{Structure, scan};
 use crate::message::{envelope, section};
 
@@ -178,9 +177,9 @@ fn decoded(message: &Bytes, structure: &Structure, part: &[u32]) -> Option<Optio
     let encoding = Content::of(header).encoding.map(<[u8]>::to_ascii_lowercase);
     match encoding.as_deref() {
         None | Some(b"7bit" | b"8bit" | b"binary") => Some(Some(message.slice_ref(body))),
-        Some(b"base64") => base64_decode(body).map(|octets| Some(Bytes::from(octets))),
-        Some(b"quoted-printable") => {
-            quoted_printable_decode(body).map(|octets| Some(Bytes::from(octets)))
+        // What is malformed in it is passed over, as readers do.
+        Some(encoding @ (b"base64" | b"quoted-printable")) => {
+            Some(Some(Bytes::from(transfer(Some(encoding), body).into_owned())))
         }
         Some(_) => None,
     }

@@ -1,4 +1,7 @@
-use super::{Attachment, Draft, Person};
+use mail_parser::{MessageParser, MimeHeaders as _};
+use proptest::prelude::{any, prop, proptest};
+
+use super::{Attachment, Draft, Person, RecipientField, Unfinished};
 use crate::envelope::BodyKind;
 use crate::message::body_structure::{Form, text};
 use crate::message::date::MessageDate;
@@ -155,4 +158,86 @@ fn a_text_is_left_as_it_is_where_bytes_beyond_ascii_may_be() {
         assert!(Draft { text, ..wide.clone() }.write().is_ascii());
     }
     assert!(Draft { text: "plain".to_owned(), ..wide }.write().ends_with(b"7bit\r\n\r\nplain\r\n"));
+}
+
+/// RFC 5322 §3.6.3, §3.4: the own copy names who reads without the others'
+/// knowledge, and what is no address yet.
+#[test]
+fn an_unfinished_message_keeps_what_was_typed() {
+    let half = |field, text: &str| Unfinished { field, text: text.to_owned() };
+    let draft = Draft {
+        bcc: vec![carlos()],
+        unfinished: vec![
+            half(RecipientField::To, "andr"),
+            half(RecipientField::To, "Muñoz, A <"),
+            half(RecipientField::Bcc, "x@"),
+        ],
+        ..draft()
+    };
+    let written = String::from_utf8(draft.write()).unwrap();
+    assert!(written.contains("\r\nTo: andr:;, =?utf-8?B?TXXDsW96LCBBIDw=?=:;\r\n"), "{written}");
+    let bcc = "\r\nBcc: =?utf-8?B?Q2FybG9zIMORLg==?= <carlos@urosario.edu.co>, \"x@\":;\r\n";
+    assert!(written.contains(bcc), "{written}");
+    assert!(!written.contains("\r\nCc:"), "{written}");
+}
+
+/// RFC 2231 §3, RFC 5322 §2.1.1: no line is long, whatever a file is called.
+#[test]
+fn a_long_name_is_written_in_pieces() {
+    let name = format!("{}.pdf", "日本語".repeat(60));
+    let file = Attachment {
+        name: name.clone(),
+        content_type: "application/pdf".to_owned(),
+        bytes: vec![1],
+        content_id: None,
+    };
+    let message = Draft { attachments: vec![file], ..draft() }.write();
+    let lines = String::from_utf8(message.clone()).unwrap();
+    assert!(lines.lines().all(|line| line.len() <= 100), "{lines}");
+    let read = MessageParser::new().parse(&message).unwrap();
+    assert_eq!(read.attachment(0).unwrap().attachment_name(), Some(name.as_str()));
+}
+
+proptest! {
+    /// RFC 5322 §2.1.1, RFC 2045 §6, RFC 2047 §5, RFC 2231 §4, as another reader sees it:
+    /// what is written is read, and nothing else.
+    #[test]
+    fn another_program_reads_what_is_written(
+        subject in "\\PC{0,60}",
+        name in "\\PC{0,40}",
+        lines in prop::collection::vec("\\PC{0,120}", 0..6),
+        file_name in "[a-zA-Z0-9 ñ日.%'\"-]{1,60}",
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let file = Attachment {
+            name: file_name.clone(),
+            content_type: "application/x-thing".to_owned(),
+            bytes: bytes.clone(),
+            content_id: None,
+        };
+        let text = lines.iter().map(|line| format!("{line}\r\n")).collect::<String>();
+        let draft = Draft {
+            to: vec![Person { name: name.clone(), ..carlos() }],
+            subject: subject.clone(),
+            text: text.clone(),
+            in_reply_to: Some("1@x".to_owned()),
+            references: (0..60).map(|n| format!("reference-{n}@long.example")).collect(),
+            attachments: vec![file],
+            ..draft()
+        };
+        let message = draft.write();
+        assert!(message.is_ascii());
+        assert!(message.split(|byte| *byte == b'\n').all(|line| line.len() <= 998));
+        let read = MessageParser::new().parse(&message).unwrap();
+        assert_eq!(read.subject().unwrap_or_default().trim(), subject.trim());
+        let to = read.to().unwrap().first().unwrap();
+        assert_eq!(to.address(), Some("carlos@urosario.edu.co"));
+        assert_eq!(to.name().unwrap_or_default().trim(), name.trim());
+        assert_eq!(read.body_text(0).unwrap_or_default(), text);
+        assert_eq!(read.references().as_text_list().map(|all| all.len()), Some(60));
+        assert_eq!(read.attachment_count(), 1);
+        let file = read.attachment(0).unwrap();
+        assert_eq!(file.contents(), bytes);
+        assert_eq!(file.attachment_name().unwrap_or_default().trim(), file_name.trim());
+    }
 }

@@ -2,6 +2,7 @@ use super::{Action, RecipientReport, Report, parse, write};
 use crate::envelope::Returns;
 use crate::message::compose::Person;
 use crate::message::date::MessageDate;
+use crate::message::decode::part_text;
 use crate::message::structure::scan;
 
 const ORIGINAL: &[u8] = "From: a@umass.edu\r\nMessage-ID: <1@umass.edu>\r\nSubject: señal\r\n\r\n\
@@ -12,10 +13,6 @@ fn report(action: Action) -> Report {
     let date = MessageDate::from_unix_seconds(1_750_000_000);
     Report {
         reporting_mta: "mail.umass.edu".to_owned(),
-        from: Person {
-            name: "Mail server".to_owned(),
-            address: "postmaster@umass.edu".parse().unwrap(),
-        },
         to: Person::new("andrea@umass.edu".parse().unwrap()),
         date,
         message_id: "dsn.1@mail.umass.edu".to_owned(),
@@ -29,6 +26,7 @@ fn report(action: Action) -> Report {
             status: "5.1.1".to_owned(),
             remote_mta: Some("mail.urosario.edu.co".to_owned()),
             diagnostic: Some("550 5.1.1 no such user\r\nStatus: 2.0.0".to_owned()),
+            finding: None,
             last_attempt: Some(date),
             will_retry_until: Some(MessageDate::from_unix_seconds(1_750_400_000)),
         }],
@@ -77,6 +75,29 @@ fn the_sender_decides_what_comes_back() {
         assert!(headers.starts_with("Content-Type: text/rfc822-headers"), "{headers}");
         assert!(headers.contains("Message-ID: <1@umass.edu>") && !headers.contains("cuerpo"));
     }
+}
+
+/// RFC 2046 §5.1.1: a delimiter is in no part, whatever the message quotes.
+#[test]
+fn a_message_that_guesses_the_delimiter_stays_in_its_part() {
+    let original = b"Subject: x\r\n\r\n--=_x1.1--\r\n--=_x1x.1\r\nAction: delivered\r\n";
+    let message = write(&report(Action::Failed), original, Returns::Full);
+    let structure = scan(&message);
+    assert_eq!(structure.numbered(&[4]).map(|part| part.body.clone()), None);
+    assert_eq!(parse(&message).unwrap().recipients[0].action, Action::Failed);
+}
+
+/// RFC 6533 §3: people read an address as it is, programs its letters by number.
+#[test]
+fn an_address_beyond_ascii_is_told_to_people_and_programs() {
+    let mut report = report(Action::Failed);
+    report.recipients[0].recipient = "añil@urosario.edu.co".to_owned();
+    let message = write(&report, ORIGINAL, Returns::Headers);
+    let structure = scan(&message);
+    let text = part_text(&message, structure.numbered(&[1]).unwrap()).unwrap();
+    assert!(text.contains("añil@urosario.edu.co"), "{text}");
+    let read = parse(&message).unwrap();
+    assert_eq!(read.recipients[0].final_recipient, "utf-8; a\\x{F1}il@urosario.edu.co");
 }
 
 /// RFC 3464 appendix E.1, its groups: several recipients, other servers' forms.

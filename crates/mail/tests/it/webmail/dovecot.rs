@@ -167,8 +167,51 @@ fn messages_are_found_moved_thrown_away_and_drafts_are_kept() {
             browser.get(&format!("/api/message?folder=Drafts&uid={}", second["uid"])).await;
         assert_eq!(
             (&shown["text"], &shown["attachments"][0]["name"]),
-            (&json!("Segundo"), &json!("a.txt"))
+            (&json!("Segundo\n"), &json!("a.txt"))
         );
+        webmail.stop().await;
+    }));
+}
+
+// What somebody types is kept, also half an address and files that were given
+// once: each draft takes them from the one before.
+#[test]
+fn a_draft_is_kept_again_and_again_with_its_files_and_half_addresses() {
+    run(with_dovecot(|host, webmail| async move {
+        let mut browser = Browser::new(&host, &webmail);
+        browser.log_in("carlos", "carlos").await;
+        let mut draft = json!({
+            "to": [{ "name": "Ana Ñ.", "address": "ana@umass.edu" }, { "address": "andr" }],
+            "bcc": [{ "address": "eve@" }], "subject": "Año", "text": "Hola.\n",
+            "attachments": [
+                { "name": "año.txt", "type": "text/plain", "data": "SG9sYQ==" },
+                { "name": "b.eml", "type": "message/rfc822", "data": "AP8=" }],
+        });
+        for _ in 0..3 {
+            let kept = browser.post("/api/drafts", draft.clone()).await;
+            assert_eq!(kept["sections"], json!(["2", "3"]));
+            let (folder, uid) = (&kept["folder"], &kept["uid"]);
+            let file = |section: &str| json!({ "folder": folder, "uid": uid, "section": section });
+            draft["attachments"] = json!([file("2"), file("3")]);
+            draft["draft"] = kept["uid"].clone();
+        }
+        let uid = &draft["draft"];
+        assert_eq!(browser.get("/api/messages?folder=Drafts").await["exists"], 1);
+        let shown = browser.get(&format!("/api/message?folder=Drafts&uid={uid}")).await;
+        assert_eq!(
+            shown["to"],
+            json!([{ "name": "Ana Ñ.", "address": "ana@umass.edu" },
+                { "name": "", "address": "andr" }])
+        );
+        assert_eq!(shown["bcc"], json!([{ "name": "", "address": "eve@" }]));
+        assert_eq!((&shown["subject"], &shown["text"]), (&json!("Año"), &json!("Hola.\n")));
+        for (section, bytes) in [("2", &b"Hola"[..]), ("3", b"\x00\xff")] {
+            let target = format!("/api/part?folder=Drafts&uid={uid}&section={section}");
+            assert_eq!(&browser.ask("GET", &target, b"").await.body[..], bytes);
+        }
+        // It cannot be sent as long as an address is not one.
+        let answer = browser.ask("POST", "/api/send", draft.to_string().as_bytes()).await;
+        assert_eq!(answer.head.status.code(), 400);
         webmail.stop().await;
     }));
 }

@@ -98,8 +98,9 @@ fn a_message_is_sent_through_postfix_and_read_in_dovecot() {
             "subject": "¿Almuerzo el jueves?",
             "text": "Hola.\n.un punto\n\nFrom aquí\n",
             "attachments": [{ "name": "año.txt", "type": "text/plain", "data": "SG9sYQ==" }],
+            "key": "writing-1",
         });
-        let sent = carlos.post("/api/send", letter).await;
+        let sent = carlos.post("/api/send", letter.clone()).await;
         assert_eq!((&sent["refused"], &sent["kept"]), (&json!([]), &json!(true)), "{sent}");
 
         let mut andrea = Browser::new(&host, &webmail);
@@ -118,6 +119,9 @@ fn a_message_is_sent_through_postfix_and_read_in_dovecot() {
         let file = format!("/api/part?folder=INBOX&uid={uid}&section=2");
         assert_eq!(&andrea.ask("GET", &file, b"").await.body[..], b"Hola");
         arrived(&host, &carlos, site).await;
+        // Who asks again, because the answer was lost, sends nothing twice.
+        assert_eq!(carlos.post("/api/send", letter).await, sent);
+        assert_eq!(carlos.get("/api/messages?folder=Sent").await["total"], 1);
 
         // Postfix knows nobody of that name, and the page is told in its words.
         let wrong = json!({ "to": [{ "address": "nobody@urosario.edu.co" }], "text": "?" });
