@@ -219,7 +219,9 @@ impl ResponseHead {
 
     /// Writes the head with its empty line.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let reason: String = self.reason.chars().filter(|c| !c.is_control()).collect();
+        // RFC 9112 §4: tabs, spaces, visible characters and what is beyond ASCII.
+        let belongs = |c: &char| !c.is_ascii_control() || *c == '\t';
+        let reason: String = self.reason.chars().filter(belongs).collect();
         let line = format!("{} {} {reason}\r\n", self.version, self.status);
         out.extend_from_slice(line.as_bytes());
         self.fields.write(out);

@@ -106,6 +106,22 @@ fn a_response_is_read_and_its_body_framed_by_what_was_asked() {
 }
 
 #[test]
+fn a_reason_is_passed_on_as_it_came() {
+    // RFC 9112 §4: `reason-phrase` has tabs and octets beyond ASCII.
+    let text = "HTTP/1.1 200 a\tb \u{85}ñ\r\n\r\n";
+    let (mut head, _) =
+        ResponseHead::parse(text.as_bytes(), &HeadLimits::default()).unwrap().unwrap();
+    let mut written = Vec::new();
+    head.write(&mut written);
+    assert_eq!(String::from_utf8(written).unwrap(), text);
+    // What came from elsewhere begins no field.
+    head.reason = "a\r\nSet-Cookie: x=1\0".to_owned();
+    let mut written = Vec::new();
+    head.write(&mut written);
+    assert_eq!(String::from_utf8(written).unwrap(), "HTTP/1.1 200 aSet-Cookie: x=1\r\n\r\n");
+}
+
+#[test]
 fn no_field_begins_a_line_of_its_own() {
     let mut fields = Fields::new();
     assert!(fields.push("Location", "/a\r\nSet-Cookie: x=1").is_err());

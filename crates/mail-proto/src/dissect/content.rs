@@ -22,10 +22,10 @@ pub(super) fn content(bytes: &[u8]) -> (Vec<Field>, Option<String>) {
         match fields.last_mut() {
             Some(last) if is_folded => {
                 last.bytes.end = range.end;
-                last.value = format!("{} {}", last.value, text.trim_start());
+                fold(&mut last.value, &text);
                 if let Some(value) = last.children.last_mut() {
                     value.bytes.end = range.end;
-                    value.value = format!("{} {}", value.value, text.trim_start());
+                    fold(&mut value.value, &text);
                 }
             }
             _ => match header(&text, range.clone()) {
@@ -49,6 +49,12 @@ pub(super) fn content(bytes: &[u8]) -> (Vec<Field>, Option<String>) {
         fields.push(body.with_children(parts));
     }
     (fields, subject)
+}
+
+/// Appends a folded line, in time that does not grow with the value.
+fn fold(value: &mut String, line: &str) {
+    value.push(' ');
+    value.push_str(line.trim_start());
 }
 
 fn is_multipart(fields: &[Field]) -> bool {

@@ -1,8 +1,9 @@
 //! Claims about POP3.
 
-use capa7_dissect::{Cause, Direction, Dissector as _, Message};
+use capa7_dissect::{Cause, Direction, Dissector as _};
 
 use crate::dissect::pop3::Pop3Dissector;
+use crate::fuzzing::explained;
 use crate::pop3::client::{self, Client, ClientConfig, Privacy, Request};
 use crate::pop3::command::Command;
 use crate::pop3::server::{Channel, ClearPasswords, Input, Listed, Session, SessionConfig, What};
@@ -148,19 +149,6 @@ impl Run {
                 What::Close => self.is_closed = true,
             }
         }
-    }
-}
-
-/// Fields follow one another, and their parts are within them.
-fn explained(message: &Message) {
-    let mut at = 0;
-    for field in &message.fields {
-        assert_eq!(field.bytes.start, at, "{message:?}");
-        let inside = |part: &capa7_dissect::Field| {
-            part.bytes.start >= field.bytes.start && part.bytes.end <= field.bytes.end
-        };
-        assert!(field.children.iter().all(inside), "{message:?}");
-        at = field.bytes.end;
     }
 }
 

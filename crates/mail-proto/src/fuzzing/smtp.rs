@@ -8,6 +8,7 @@ use capa7_dissect::{Cause, Direction, Dissector as _};
 use crate::address::{Address, PathText, read_path};
 use crate::dissect::smtp::SmtpDissector;
 use crate::envelope::Envelope;
+use crate::fuzzing::explained;
 use crate::smtp::command::{Command, RecipientPath};
 use crate::smtp::reply::ReplyReader;
 use crate::smtp::server::{
@@ -33,7 +34,7 @@ pub fn smtp_commands(line: &[u8]) {
 /// Whatever a client sends: the same comes out however the stream is cut; a
 /// message is taken only after CRLF.CRLF or a last chunk, with a recipient, and
 /// holds no bare CR, LF or null byte; every reply is one; nothing follows the
-/// end; the dissector reads it too.
+/// end; every octet of the dialogue is explained, the server's as replies.
 pub fn smtp_session(bytes: &[u8]) {
     let whole = run(bytes, bytes.len().max(1));
     let cut = usize::from(bytes.first().copied().unwrap_or_default() % 13) + 1;
@@ -52,9 +53,10 @@ pub fn smtp_session(bytes: &[u8]) {
     replies.push(&whole.said);
     while let Some(_reply) = replies.next_reply().expect("a server says replies") {}
     assert!(!replies.holds_more(), "half a reply");
+    // What a server could say to somebody else's commands.
     let mut dissector = SmtpDissector::new();
-    dissector.push(Direction::ToServer, 0, bytes);
-    dissector.push(Direction::ToClient, 0, bytes);
+    dissector.push(Direction::ToServer, 0, &whole.said).iter().for_each(explained);
+    dissector.push(Direction::ToClient, 0, bytes).iter().for_each(explained);
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -93,10 +95,19 @@ fn run(bytes: &[u8], cut: usize) -> Run {
     };
     let mut session = Session::new(Arc::new(config), peer);
     let (mut run, mut message) = (Run::default(), None);
+    let (mut dissector, mut heard, mut told) = (SmtpDissector::new(), 0, 0);
     poll(&mut session, &mut run, &mut message);
     for bytes in bytes.chunks(cut) {
+        dissector.push(Direction::ToServer, heard, bytes).iter().for_each(explained);
+        heard += bytes.len() as u64;
         session.handle(0, Input::Bytes { bytes, cause: Cause::NONE });
         poll(&mut session, &mut run, &mut message);
+        let said = run.said.get(told..).unwrap_or_default();
+        for message in dissector.push(Direction::ToClient, told as u64, said) {
+            explained(&message);
+            assert_eq!(message.malformed, None, "{message:?}");
+        }
+        told = run.said.len();
     }
     run
 }

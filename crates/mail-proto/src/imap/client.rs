@@ -493,6 +493,21 @@ impl Client {
     }
 }
 
+/// All responses of a server's whole stream.
+///
+/// # Errors
+/// When one is not whole, or is no response.
+pub(in crate::imap) fn read_responses(octets: &[u8]) -> Result<Vec<Response>, ClientError> {
+    let mut framer = Framer::new(octets.len());
+    framer.push(octets);
+    let mut responses = Vec::new();
+    while let Some(frame) = framer.take()? {
+        let response = parse::response(&frame, NameForm::Utf8);
+        responses.push(response.ok_or(ClientError::Protocol("a response that cannot be read"))?);
+    }
+    if framer.is_empty() { Ok(responses) } else { Err(ClientError::Ended) }
+}
+
 impl Completed {
     /// Whether the server did it.
     #[must_use]

@@ -254,15 +254,15 @@ impl Framer {
         let is_bad = line
             .strip_suffix(b"\r\n")
             .is_none_or(|text| text.iter().any(|byte| b"\r\n\0".contains(byte)));
+        // Octets of a literal that look like a size announce nothing.
+        let literal = line_literal(&line).filter(|_| kind == LineKind::Command);
         drop(line);
         if is_bad {
             let command = std::mem::take(&mut self.command);
             self.forget_command();
             return Some(Frame::BadLine(command));
         }
-        if kind == LineKind::Command
-            && let Some(literal) = line_literal(&self.command)
-        {
+        if let Some(literal) = literal {
             self.state = State::Asked(literal);
             return Some(Frame::Literal(literal));
         }

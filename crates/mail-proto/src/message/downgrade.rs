@@ -6,10 +6,10 @@ use std::ops::Range;
 
 use crate::envelope::BodyKind;
 use crate::message::content::Content;
-use crate::message::decode::text;
+use crate::message::decode::{part_bytes, text};
 use crate::message::encode::{TransferEncoding, words};
 use crate::message::fields;
-use crate::message::structure::{Part, PartKind, scan};
+use crate::message::structure::{PartKind, scan};
 
 /// The message in ASCII. Parts with other bytes or with lines above 998 are
 /// written in quoted-printable or base64, fields in encoded words; the parts
@@ -29,13 +29,15 @@ pub fn downgrade_to_7bit(message: &[u8]) -> Cow<'_, [u8]> {
         let header = message.get(part.header.clone()).unwrap_or_default();
         let body = message.get(part.body.clone()).unwrap_or_default();
         let place = if index == 0 { Place::Message } else { Place::Part };
-        let encoding = match part.kind {
-            PartKind::Leaf if !is_clean(body) => Some(encoding_for(header, part, body)),
+        // What was encoded, but badly, is encoded once and not twice.
+        let content = match part.kind {
+            PartKind::Leaf if !is_clean(body) => Some(part_bytes(message, part)),
             _ => None,
         };
+        let encoding = content.as_deref().map(|content| encoding_for(header, content));
         edits.push((part.header.clone(), new_header(header, encoding, place)));
-        if let Some(encoding) = encoding {
-            let mut written = encoding.write(body);
+        if let Some((encoding, content)) = encoding.zip(content) {
+            let mut written = encoding.write(&content);
             if !body.ends_with(b"\n") && written.ends_with(b"\r\n") {
                 written.truncate(written.len() - 2);
             }
@@ -65,10 +67,10 @@ fn is_clean(bytes: &[u8]) -> bool {
     bytes.is_ascii() && bytes.split(|byte| *byte == b'\n').all(|line| line.len() <= LINE_MAX)
 }
 
-fn encoding_for(header: &[u8], part: &Part, body: &[u8]) -> TransferEncoding {
+fn encoding_for(header: &[u8], body: &[u8]) -> TransferEncoding {
     let content = Content::of(header);
     let is_text = content.content_type.is_none_or(|of| of.kind.eq_ignore_ascii_case(b"text"));
-    if !is_text || part.kind != PartKind::Leaf {
+    if !is_text {
         return TransferEncoding::Base64;
     }
     match TransferEncoding::for_text(body, BodyKind::SevenBit) {
@@ -196,6 +198,17 @@ mod tests {
         assert_eq!(address_text(&from), "jose@x.example");
         assert!(mailbox_text(&from).starts_with("José"));
         assert_eq!(first(header, "content-transfer-encoding").unwrap(), b" 7bit");
+    }
+
+    /// RFC 2045 §6: writers put bytes where their own encoding allows none.
+    #[test]
+    fn a_part_that_was_badly_encoded_keeps_its_text() {
+        let message = b"Content-Type: text/plain; charset=utf-8\r\n\
+            Content-Transfer-Encoding: quoted-printable\r\n\r\ncaf=C3=A9, a\xc3\xb1o\r\n";
+        let narrow = downgrade_to_7bit(message);
+        assert!(narrow.is_ascii());
+        let structure = scan(&narrow);
+        assert_eq!(part_text(&narrow, structure.root()).unwrap(), "café, año\r\n");
     }
 
     /// What is 7-bit already is not touched; what says nothing of itself says so.

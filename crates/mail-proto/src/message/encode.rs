@@ -119,7 +119,8 @@ pub fn field(name: &str, value: &str) -> String {
     folded
 }
 
-/// RFC 2045 §6.7: lines of at most 76, no space at their end.
+/// RFC 2045 §6.7: lines of at most 76, no space at their end. No line that was
+/// none before begins like a delimiter (RFC 2046 §5.1.1).
 fn quoted_printable(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 8);
     let mut column = 0;
@@ -137,11 +138,13 @@ fn quoted_printable(bytes: &[u8]) -> Vec<u8> {
             b'=' => false,
             _ => byte.is_ascii_graphic(),
         };
-        let long = if is_literal { 1 } else { 3 };
-        if column + long > ENCODED_LINE_MAX - 1 {
+        let is_full = column + if is_literal { 1 } else { 3 } > ENCODED_LINE_MAX - 1;
+        if is_full {
             out.extend_from_slice(b"=\r\n");
             column = 0;
         }
+        let is_literal = is_literal && !(is_full && rest.starts_with(b"--"));
+        let long = if is_literal { 1 } else { 3 };
         if is_literal {
             out.push(*byte);
         } else {
@@ -193,6 +196,20 @@ mod tests {
         assert_eq!(header_text(&written.as_bytes()["Subject:".len()..]), subject);
         assert_eq!(words("a\r\nBcc: b"), "a  Bcc: b");
         assert_eq!(header_text(words("=?x?=").as_bytes()), "=?x?=");
+    }
+
+    /// RFC 2046 §5.1.1: a delimiter is at the beginning of a line; the text had it
+    /// in the middle.
+    #[test]
+    fn a_soft_line_break_makes_no_delimiter() {
+        for before in 60..90 {
+            let text = [b"x".repeat(before), b"--b\r\n-- \r\n".to_vec()].concat();
+            let written = TransferEncoding::QuotedPrintable.write(&text);
+            let lines: Vec<&[u8]> = written.split(|byte| *byte == b'\n').collect();
+            assert_eq!(lines.iter().filter(|line| line.starts_with(b"--")).count(), 1, "{before}");
+            assert!(lines.iter().all(|line| line.len() <= 77), "{before}");
+            assert_eq!(transfer(Some(b"quoted-printable"), &written).as_ref(), text);
+        }
     }
 
     proptest! {

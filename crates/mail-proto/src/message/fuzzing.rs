@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::message::body_structure::{Form, text};
+use crate::message::decode::part_bytes;
 use crate::message::downgrade::downgrade_to_7bit;
 use crate::message::envelope::envelope;
 use crate::message::reply::body_text;
@@ -12,7 +13,8 @@ use crate::message::section::{Section, SectionText, extract};
 use crate::message::structure::{DEPTH_MAX, PARTS_MAX, Part, PartKind, Structure, scan};
 
 /// Ranges lie in their parent, one behind the other; everything can be written;
-/// a message made 7-bit has the same parts.
+/// header and text are the message; made 7-bit, it has the same parts with the
+/// same content.
 ///
 /// # Panics
 /// When it does not hold.
@@ -33,9 +35,39 @@ pub fn message_structure(message: &[u8]) {
             assert!(bytes.is_none_or(|bytes| bytes.len() <= message.len()));
         }
     }
+    let whole = |text| extract(message, &structure, &Section { part: Vec::new(), text });
+    assert_eq!(whole(SectionText::Whole).as_deref(), Some(message));
+    let (header, body) = (whole(SectionText::Header), whole(SectionText::Text));
+    assert_eq!([header.unwrap_or_default(), body.unwrap_or_default()].concat(), message);
     let _ = search::text(message, &structure, &Needle::new("needle"));
     let _ = (body_text(message, &structure), report::parse(message));
-    assert!(downgrade_to_7bit(message).is_ascii());
+    let narrow = downgrade_to_7bit(message);
+    assert!(narrow.is_ascii());
+    // A boundary beyond ASCII is none afterwards.
+    let mut headers = structure.parts().iter().map(|part| header_of(message, part));
+    if headers.all(<[u8]>::is_ascii) {
+        same_parts(message, &structure, &narrow);
+    }
+}
+
+fn header_of<'m>(message: &'m [u8], part: &Part) -> &'m [u8] {
+    message.get(part.header.clone()).expect("a range of the message")
+}
+
+fn same_parts(message: &[u8], structure: &Structure, narrow: &[u8]) {
+    let narrowed = scan(narrow);
+    assert_eq!(structure.parts().len(), narrowed.parts().len());
+    for (part, narrow_part) in structure.parts().iter().zip(narrowed.parts()) {
+        match (&part.kind, &narrow_part.kind) {
+            (PartKind::Leaf, PartKind::Leaf) => {
+                let (before, after) = (part_bytes(message, part), part_bytes(narrow, narrow_part));
+                assert_eq!(before, after, "a part keeps its content");
+            }
+            (PartKind::Multipart(one), PartKind::Multipart(other)) => assert_eq!(one, other),
+            (PartKind::Message(one), PartKind::Message(other)) => assert_eq!(one, other),
+            (one, other) => assert_eq!(one, other),
+        }
+    }
 }
 
 fn check_part(message: &[u8], structure: &Structure, part: &Part, depth: usize) {

@@ -68,12 +68,17 @@ impl Inbox {
         }
         let rest = self.bytes.get(self.start..).unwrap_or_default();
         let cap = octets_max(rest);
+        // Of a line that is too long and has another fault behind that, the first
+        // fault is told, however the line comes in pieces.
+        let unscanned = rest.get(self.scanned..).unwrap_or_default();
+        let fault = unscanned.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+        let text = fault.map_or(rest.len(), |at| self.scanned + at);
+        if text >= cap && rest.len() > cap {
+            return Err(self.too_long());
+        }
         let Some(end) = find_end(rest, self.scanned)? else {
             // A carriage return at the end may be half of what ends the line.
             self.scanned = rest.len().saturating_sub(1);
-            if rest.len() > cap {
-                return Err(self.too_long());
-            }
             return Ok(None);
         };
         if end + 2 > cap {
@@ -174,6 +179,18 @@ mod tests {
             assert_eq!(lines(b"a\rb\r\n", cut), [Err(LineFault::BareCr)]);
             assert_eq!(lines(b"a\r\r\n", cut), [Err(LineFault::BareCr)]);
             assert_eq!(lines(b"12345678901\n", cut).last(), Some(&Err(LineFault::BareLf)));
+        }
+    }
+
+    /// RFC 5321 §4.5.3.1.4: the limit is passed before the other fault comes.
+    #[test]
+    fn a_line_that_is_too_long_is_told_as_that_whatever_follows() {
+        for bytes in [b"123456789\nx\r\n".as_slice(), b"12345678\rx\r\n", b"123456789\0\rx"] {
+            let whole = lines(bytes, bytes.len());
+            assert_eq!(whole.first(), Some(&Err(LineFault::TooLong)), "{bytes:?}");
+            for cut in 1..bytes.len() {
+                assert_eq!(lines(bytes, cut), whole, "{bytes:?} cut at {cut}");
+            }
         }
     }
 

@@ -145,12 +145,9 @@ fn summary_of(octets: usize, subject: Option<String>) -> String {
 /// Verb, path and parameters of a command.
 fn words(line: &[u8], end: usize) -> Vec<Field> {
     let mut fields: Vec<Field> = Vec::new();
-    let text = |range: &Range<usize>| {
-        String::from_utf8_lossy(line.get(range.clone()).unwrap_or_default()).into_owned()
-    };
     let (mut verb, mut is_first) = (String::new(), true);
     for range in split(line, end) {
-        let word = text(&range);
+        let word = text_of(line, range.clone());
         if is_first {
             is_first = false;
             verb = word.to_ascii_uppercase();
@@ -165,7 +162,7 @@ fn words(line: &[u8], end: usize) -> Vec<Field> {
                 fields.push(Field::new("response", shown, range).with_source("RFC 4954 §4"));
             }
             (None, "MAIL" | "RCPT") if !word.ends_with(':') => {
-                fields.push(parameter(&word, range));
+                fields.push(parameter(line, range));
             }
             _ => fields.push(Field::new("argument", word, range)),
         }
@@ -192,31 +189,38 @@ fn split(line: &[u8], end: usize) -> Vec<Range<usize>> {
     ranges
 }
 
+/// Places are counted in octets: what is not UTF-8 is shown longer than it is.
 fn path(name: &'static str, line: &[u8], range: Range<usize>) -> Field {
-    let whole = String::from_utf8_lossy(line.get(range.clone()).unwrap_or_default()).into_owned();
-    let inside = whole.trim_start_matches('<').trim_end_matches('>').to_owned();
+    let whole = line.get(range.clone()).unwrap_or_default();
+    let inside = whole.strip_prefix(b"<").unwrap_or(whole);
+    let begin = range.end - inside.len();
+    let inside = inside.strip_suffix(b">").unwrap_or(inside);
     let mut children = Vec::new();
-    if let Some(at) = inside.rfind('@') {
-        let begin = range.start + 1;
-        let (local, domain) = inside.split_at(at);
-        children.push(Field::new("local", local, begin..begin + at));
-        let domain = domain.trim_start_matches('@');
-        children.push(Field::new("domain", domain, begin + at + 1..begin + inside.len()));
+    if let Some(at) = inside.iter().rposition(|byte| *byte == b'@') {
+        let end = begin + inside.len();
+        children.push(Field::new("local", text_of(line, begin..begin + at), begin..begin + at));
+        let domain = begin + at + 1..end;
+        children.push(Field::new("domain", text_of(line, domain.clone()), domain));
     }
-    children.retain(|child| child.bytes.end <= range.end);
-    Field::new(name, inside, range).with_source("RFC 5321 §4.1.2").with_children(children)
+    let shown = String::from_utf8_lossy(inside);
+    Field::new(name, shown, range).with_source("RFC 5321 §4.1.2").with_children(children)
 }
 
-fn parameter(word: &str, range: Range<usize>) -> Field {
+fn parameter(line: &[u8], range: Range<usize>) -> Field {
+    let word = line.get(range.clone()).unwrap_or_default();
     let mut children = Vec::new();
-    if let Some(at) = word.find('=') {
-        let (keyword, value) = word.split_at(at);
-        children.push(Field::new("keyword", keyword, range.start..range.start + at));
-        let value = value.trim_start_matches('=');
-        children.push(Field::new("value", value, range.end - value.len()..range.end));
-        children.retain(|child| child.bytes.end <= range.end);
+    if let Some(at) = word.iter().position(|byte| *byte == b'=') {
+        let keyword = range.start..range.start + at;
+        children.push(Field::new("keyword", text_of(line, keyword.clone()), keyword));
+        let value = range.start + at + 1..range.end;
+        children.push(Field::new("value", text_of(line, value.clone()), value));
     }
-    Field::new("parameter", word, range).with_source("RFC 5321 §4.1.2").with_children(children)
+    let shown = text_of(line, range.clone());
+    Field::new("parameter", shown, range).with_source("RFC 5321 §4.1.2").with_children(children)
+}
+
+fn text_of(line: &[u8], range: Range<usize>) -> String {
+    String::from_utf8_lossy(line.get(range).unwrap_or_default()).into_owned()
 }
 
 /// Octets of an enhanced code at the beginning of a text.

@@ -114,6 +114,35 @@ fn the_fields_have_their_values_and_places() {
     assert_eq!(of(13, "end").1, 50..53);
 }
 
+/// What is not UTF-8 is shown longer than it is: places are those of the octets.
+#[test]
+fn the_parts_of_a_path_beyond_utf8_have_their_places() {
+    let line = b"MAIL FROM:<\xff\xff@\xff.x> BODY=\xff\xff\xff\r\n";
+    let messages = SmtpDissector::new().push(C, 0, line);
+    let places: Vec<_> = messages[0]
+        .fields
+        .iter()
+        .flat_map(|field| &field.children)
+        .map(|part| (part.name, &line[part.bytes.clone()]))
+        .collect();
+    let expected: [(&str, &[u8]); 4] = [
+        ("local", b"\xff\xff"),
+        ("domain", b"\xff.x"),
+        ("keyword", b"BODY"),
+        ("value", b"\xff\xff\xff"),
+    ];
+    assert_eq!(places, expected);
+}
+
+/// A header field of 50,000 folds is read in one pass.
+#[test]
+fn a_field_of_many_folds_takes_no_longer_than_its_octets() {
+    let folds = " a\r\n".repeat(50_000);
+    let message = format!("X: b\r\n{folds}\r\n.\r\n");
+    let (fields, _) = crate::dissect::content::content(message.as_bytes());
+    assert_eq!(fields[0].value.len(), "X: b".len() + 2 * 50_000);
+}
+
 #[test]
 fn a_line_that_breaks_the_rules_is_told() {
     let messages =

@@ -161,6 +161,23 @@ impl ClientCommand {
         line.pieces
     }
 
+    /// The command without its tag and line end, as octets; its literals need no
+    /// leave (RFC 7888 §4).
+    pub(in crate::imap) fn octets(&self, names: NameForm) -> Vec<u8> {
+        let mut octets = Vec::new();
+        for piece in self.write(names) {
+            match piece {
+                Piece::Text(text) => octets.extend(text),
+                Piece::Literal(literal) => {
+                    octets.extend(format!("{{{}+}}\r\n", literal.len()).into_bytes());
+                    octets.extend(literal);
+                }
+                Piece::Octets(literal) => octets.extend(literal),
+            }
+        }
+        octets
+    }
+
     fn put(&self, line: &mut Line) {
         match self {
             Self::Capability => line.text("CAPABILITY"),

@@ -46,6 +46,19 @@ fn a_literal_is_part_of_its_command_whatever_it_holds() {
     check(b"a SEARCH TEXT {0}\r\n\r\n", &[command(b"a SEARCH TEXT {0}\r\n")]);
 }
 
+/// RFC 9051 §4.3: a password or a mailbox may end like the size of a literal.
+#[test]
+fn octets_of_a_literal_announce_nothing() {
+    check(
+        b"a LOGIN u {7}\r\npass{5}\r\nb NOOP\r\n",
+        &[command(b"a LOGIN u {7}\r\npass{5}"), command(b"b NOOP")],
+    );
+    check(
+        b"a LOGIN {4+}\r\n{9+} {2}\r\n{}\r\nb NOOP\r\n",
+        &[command(b"a LOGIN {4+}\r\n{9+} {2}\r\n{}"), command(b"b NOOP")],
+    );
+}
+
 /// RFC 7888 §4: a literal that nobody asked for is read over, with the rest of
 /// its command; the next command is served.
 #[test]

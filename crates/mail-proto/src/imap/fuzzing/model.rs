@@ -24,6 +24,8 @@ pub struct Model {
     last_id: u64,
     /// Messages of one reply at most, as a store bounds them.
     pub messages_per_reply: usize,
+    /// Messages that the account holds at most.
+    pub messages_max: usize,
 }
 
 /// Messages that one session has begun to append.
@@ -47,6 +49,7 @@ impl Default for Model {
             mod_seq: 1,
             last_id: 0,
             messages_per_reply: 3,
+            messages_max: usize::MAX,
         };
         model.create(MailboxName::inbox(), None);
         model
@@ -149,6 +152,7 @@ impl Model {
             }
             StoreRequest::AppendCommit => {
                 let mut uids = Vec::new();
+                self.has_room(staged.0.len())?;
                 for (mailbox, row, octets) in std::mem::take(&mut staged.0) {
                     assert_eq!(row.size, octets.len() as u64, "a message is as long as was said");
                     let id = self.by_name(&mailbox).ok_or(StoreError::NoMailbox)?;
@@ -159,6 +163,11 @@ impl Model {
             _ => staged.0.clear(),
         }
         Ok(StoreReply::Done)
+    }
+
+    fn has_room(&self, more: usize) -> Result<(), StoreError> {
+        let held: usize = self.mailboxes.values().map(|mailbox| mailbox.messages.len()).sum();
+        if held + more > self.messages_max { Err(StoreError::OverQuota) } else { Ok(()) }
     }
 
     fn by_name(&self, name: &MailboxName) -> Option<u64> {
@@ -308,6 +317,7 @@ impl Model {
         if copies.len() < uids.len() {
             return Err(StoreError::MessageGone);
         }
+        self.has_room(copies.len())?;
         let mut pairs = Vec::new();
         for (row, octets) in copies {
             let from = row.uid;
