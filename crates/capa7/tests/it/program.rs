@@ -44,6 +44,8 @@ impl Folder {
     pub(crate) fn capa7(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_capa7"));
         command.args(words).current_dir(&self.0).env("XDG_RUNTIME_DIR", &self.0);
+        // What a program leaves that is killed goes away with the test.
+        command.env("TMPDIR", &self.0);
         command.env_remove("CAPA7_LOG").stdin(Stdio::null());
         command
     }

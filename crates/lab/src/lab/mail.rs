@@ -1,9 +1,10 @@
 //! The mail servers of the world, and what can be seen of them.
 
+mod folder;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 
 use capa7_dissect::{Cause, Room};
 use capa7_mail::queue::Selection;
@@ -20,6 +21,8 @@ use super::{DNS_PORT, Lab, LabError, Outcome};
 use crate::scenario::{QueueCommand, QueueDeed, ReplyFault, SmtpCommand};
 use crate::text::Bilingual;
 use crate::world::{MailExtension, MailService, World, WorldHost};
+
+use folder::Folder;
 
 /// The running servers, by host; they end with this value, and so does what
 /// they kept.
@@ -197,33 +200,6 @@ impl Lab {
 fn refusal(code: u16, text: Option<&str>) -> Reply {
     let usual = if code < 500 { "not now; try again later" } else { "no, and not later either" };
     Reply::new(code, Some((0, 0)), text.unwrap_or(usual))
-}
-
-/// A folder of its own that is gone when it is dropped.
-#[derive(Debug)]
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> std::io::Result<Self> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("capa7-lab-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path)?;
-        Ok(Self(path))
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::debug!(%error, folder = %self.0.display(), "a lab's mail is left behind");
-        }
-    }
 }
 
 /// Recipients of a queue that a check looks at.
