@@ -186,8 +186,9 @@ impl Framer {
 
     /// Drops the rest of the command, of which a literal was streamed.
     pub fn drop_rest(&mut self) {
+        let state = self.state;
         self.forget_command();
-        self.state = match self.state {
+        self.state = match state {
             State::Streaming(left) => State::Dropping(left),
             State::Asked(Literal { size, waits: Waits::No }) => State::Dropping(size),
             State::Asked(_) => State::Line,

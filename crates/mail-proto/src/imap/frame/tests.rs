@@ -143,3 +143,28 @@ fn only_a_size_in_braces_at_a_lines_end_is_a_literal() {
     let literal = line_literal(b"x ~{18446744073709551615+}\r\n").expect("a literal");
     assert_eq!(literal, Literal { size: u64::MAX, waits: Waits::No });
 }
+
+/// RFC 9051 §4.3: what is left of a message that is not wanted any more is no
+/// command, wherever the message was cut.
+#[test]
+fn the_rest_of_a_streamed_literal_is_dropped_with_its_command() {
+    let stream = b"a APPEND INBOX {20}\r\nbody\r\nx LOGOUT\r\nend, {3+}\r\nabc\r\nb NOOP\r\n";
+    for piece in [1, 2, 7, 1_000] {
+        let (mut framer, mut found, mut streamed) = (Framer::new(LIMITS), Vec::new(), 0);
+        for octets in stream.chunks(piece) {
+            framer.push(octets);
+            while let Some(frame) = framer.next(LineKind::Command) {
+                match frame {
+                    Frame::Literal(_) => framer.stream(),
+                    Frame::Streamed(octets) => {
+                        streamed += octets.len();
+                        framer.drop_rest();
+                    }
+                    other => found.push(other),
+                }
+            }
+        }
+        assert_eq!(found, [command(b"b NOOP")], "in pieces of {piece}");
+        assert!((1..=20).contains(&streamed));
+    }
+}

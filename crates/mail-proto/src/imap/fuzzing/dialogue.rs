@@ -155,11 +155,10 @@ impl Dialogue {
     fn check(&self, heard: &[u8]) {
         let shown = String::from_utf8_lossy(&self.said);
         let responses = read_responses(&self.said).expect("our client reads what our server says");
-        let greeting = responses.first();
-        assert!(
-            matches!(greeting, Some(Response::Untagged(Untagged::Status(it))) if it.status == Status::Ok),
-            "{greeting:?}"
-        );
+        let greets =
+            |told: &Untagged| matches!(told, Untagged::Status(it) if it.status == Status::Ok);
+        let is_greeted = matches!(responses.first(), Some(Response::Untagged(it)) if greets(it));
+        assert!(is_greeted, "{shown}");
         let mut tags: Vec<&str> = Vec::new();
         for response in &responses {
             match response {
