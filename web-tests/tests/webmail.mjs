@@ -269,6 +269,106 @@ const TESTS = {
     await web.waitForSelector(".list .nothing");
   },
 
+  "a message is put aside with one key, and the trash is emptied": async (test) => {
+    const { web, running } = await logIn(test);
+    await isWatched(web);
+    for (const name of ["Aside", "Refuse one", "Refuse two"]) {
+      await running.deliver("carlos", mail("Bea <bea@umass.edu>", name, "Text.\r\n"));
+      await row(web, name).waitFor();
+    }
+    await read(web, "Aside");
+    await web.keyboard.press("e");
+    await web.waitForSelector(".notice:has-text('Moved to Archive')");
+    for (const name of ["Refuse one", "Refuse two"]) {
+      await read(web, name);
+      await web.keyboard.press("#");
+      await row(web, name).waitFor({ state: "detached" });
+    }
+    await web.click("[data-folder=Archive]");
+    await row(web, "Aside").waitFor();
+    assert.equal(await web.locator(".empty-button").count(), 0);
+    await web.click("[data-folder=Trash]");
+    await row(web, "Refuse two").waitFor();
+    await web.click(".empty-button");
+    await web.waitForSelector("dialog:has-text('gone for good')");
+    await isAccessible(web, "emptying");
+    await web.click("dialog .danger");
+    await web.waitForSelector(".notice:has-text('The folder is empty')");
+    await web.waitForSelector(".list .nothing");
+  },
+
+  "what is quoted is set apart, and much of it waits behind a button": async (test) => {
+    const { web, running } = await logIn(test);
+    await isWatched(web);
+    const long = Array.from({ length: 12 }, (_, index) => `> line ${index}`).join("\r\n");
+    await running.deliver("carlos", mail("Bea <bea@umass.edu>", "Quotations",
+      `> first\r\n>> second\r\nAn answer.\r\n\r\n${long}\r\n-- \r\nBea\r\n`));
+    await read(web, "Quotations");
+    assert.equal(await web.textContent(".text > .quoted .quoted"), "second");
+    assert.equal(await web.textContent(".text .signature"), "-- Bea");
+    assert.ok(!await web.isVisible(".text >> text=line 7"));
+    await isAccessible(web, "quotations");
+    await web.click(".quote summary");
+    assert.ok(await web.isVisible(".text >> text=line 7"));
+    // An answer quotes all of it, as it came.
+    await web.keyboard.press("r");
+    await web.waitForSelector(".composer");
+    assert.match(await web.inputValue("#text"), /^> ?> line 11$/m);
+    await web.locator(".discard").click();
+    await web.waitForSelector(".composer", { state: "detached" });
+  },
+
+  "a draft is written on from the keyboard, and a folder that is gone leads to the inbox":
+    async (test) => {
+      const { web, running } = await logIn(test, { errorsExpected: true });
+      await web.keyboard.press("c");
+      await web.fill("#subject", "Begun");
+      await web.keyboard.press("Escape");
+      await web.waitForSelector(".composer", { state: "detached" });
+      await web.click("[data-folder=Drafts]");
+      await row(web, "Begun").waitFor();
+      await web.keyboard.press("j");
+      await web.keyboard.press("o");
+      await web.waitForSelector(".composer");
+      assert.equal(await web.inputValue("#subject"), "Begun");
+      await web.click(".discard");
+      await web.waitForSelector(".composer", { state: "detached" });
+      const csrf = (await (await web.request.get(`${running.base}/api/session`)).json()).csrf;
+      const post = (path, data) => web.request.post(`${running.base}/api/${path}`,
+        { headers: { "X-CSRF": csrf }, data });
+      await post("folders", { name: "Short-lived" });
+      await web.reload();
+      await web.click("[data-folder='Short-lived']");
+      await web.waitForSelector(".list .nothing");
+      await post("folders/delete", { name: "Short-lived" });
+      await web.click("[aria-label='Look for new mail']");
+      await web.waitForSelector("[data-folder=INBOX].current");
+      await web.waitForSelector("[data-folder='Short-lived']", { state: "detached" });
+      await web.waitForSelector(".row");
+    },
+
+  "whom one knows is offered while an address is typed": async (test) => {
+    const { web } = await logIn(test);
+    await web.keyboard.press("c");
+    await web.locator("#to").pressSequentially("nobody@x.example, mun");
+    await web.waitForSelector("#to-offered .offer:has-text('andrea@urosario.edu.co')");
+    await isAccessible(web, "offering");
+    await test.shot(web, "webmail-offered");
+    await web.keyboard.press("ArrowDown");
+    assert.equal(await web.getAttribute("#to", "aria-activedescendant"), "to-offered-0");
+    await web.keyboard.press("Enter");
+    assert.equal(await web.inputValue("#to"),
+      "nobody@x.example, Andrea Muñoz <andrea@urosario.edu.co>, ");
+    await web.keyboard.type("lib");
+    await web.waitForSelector("#to-offered .offer:has-text('Library')");
+    // Escape closes what is offered, and not the message.
+    await web.keyboard.press("Escape");
+    assert.ok(!await web.isVisible("#to-offered"));
+    assert.ok(await web.isVisible(".composer"));
+    await web.click(".discard");
+    await web.waitForSelector(".composer", { state: "detached" });
+  },
+
   "a folder is made, named anew and deleted by its buttons": async (test) => {
     const { web } = await logIn(test, { errorsExpected: true });
     await web.click(".new-folder");
@@ -442,6 +542,28 @@ const TESTS = {
     await web.waitForSelector(".composer");
     assert.equal(await web.inputValue("#text"), "");
     await web.locator(".discard").click();
+  },
+
+  "whoever logs out in one window is logged out in the others": async (test) => {
+    const { web, running } = await logIn(test, { errorsExpected: true });
+    const other = await web.context().newPage();
+    await other.goto(running.base);
+    await isWatched(other);
+    await web.keyboard.press("c");
+    await web.fill("#subject", "Not lost by leaving");
+    await web.click(".who");
+    await web.click(".menu-item:has-text('Log out')");
+    await web.waitForSelector("body[data-view=login]");
+    await other.waitForSelector("body[data-view=login]");
+    // What was being written was kept first.
+    await web.fill("#user", running.user("carlos"));
+    await web.fill("#password", "carlos");
+    await web.click(".login-card .primary");
+    await web.click("[data-folder=Drafts]");
+    await row(web, "Not lost by leaving").waitFor();
+    await web.keyboard.press("j");
+    await web.keyboard.press("#");
+    await web.waitForSelector(".notice:has-text('trash')");
   },
 
   "without the gateway nothing written is lost, and the page goes on by itself": async (test) => {

@@ -83,6 +83,9 @@ export const renameFolder = (from, to) => ask("POST", "/api/folders/rename", { f
 /** @param {string} name */
 export const deleteFolder = (name) => ask("POST", "/api/folders/delete", { name });
 
+/** Removes all its messages for good. @param {string} name */
+export const emptyFolder = (name) => ask("POST", "/api/folders/empty", { name });
+
 /** @param {string} folder @param {number} page @param {string} q @returns {Promise<Page>} */
 export const messages = (folder, page, q) =>
   ask("GET", `/api/messages?${query({ folder, page, q })}`);

@@ -37,6 +37,9 @@ addIcons({
   unread: "M4 7h11M4 7v11h16v-7M4 8l8 6 3.5-2.6M19.5 7a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3z",
   more: "M12 5.3a.7.7 0 1 0 0 1.4.7.7 0 0 0 0-1.4zM12 11.3a.7.7 0 1 0 0 1.4.7.7 0 0 0 0-1.4z"
     + "M12 17.3a.7.7 0 1 0 0 1.4.7.7 0 0 0 0-1.4z",
+  more_wide: "M5.3 12a.7.7 0 1 0 1.4 0 .7.7 0 0 0-1.4 0zM11.3 12a.7.7 0 1 0 1.4 0 .7.7 0 0 0-1.4 0z"
+    + "M17.3 12a.7.7 0 1 0 1.4 0 .7.7 0 0 0-1.4 0z",
+  plane: "M20.5 4L3.5 10.5l6.8 3.2 3.2 6.8zM10.3 13.7L20.5 4",
   image: "M4 5h16v14H4zM4 16l5-5 4 4 2.5-2.5L20 17M15.5 9.5v.01",
   file: "M6 3.5h8l4 4V20.5H6zM14 3.5v4h4",
 });
@@ -63,6 +66,7 @@ async function start() {
     document.title = unseen > 0 ? `(${unseen}) ${t("title")}` : t("title");
   });
   effect(store.watch);
+  window.addEventListener("offline", () => store.away.set(true));
   store.session.set(await api.session().catch(() => null));
 }
 

@@ -8,6 +8,7 @@ import { effect, signal } from "../base/signal.js";
 import { iconButton } from "../base/widgets.js";
 import * as api from "./api.js";
 import * as store from "./store.js";
+import { meet, withSuggestions } from "./suggest.js";
 import { fileSize, full, isAddress, longDate, names, parsePeople } from "./words.js";
 
 /** @import { Attachment, Message, Person, Row } from "./api.js" */
@@ -31,6 +32,13 @@ let closeOpen = async () => true;
 /** Puts away what is written, before somebody logs out. */
 export const putAway = () => (writing.peek() ? closeOpen() : Promise.resolve(true));
 
+/** A draft is written on, another message is read. @param {Row} row */
+export function openOrEdit(row) {
+  const use = store.folderOf(store.folder.peek())?.use;
+  if (row.draft && use === "drafts") compose({ draft: row });
+  else store.openRow(row);
+}
+
 /** @param {Begin} [begin] */
 export async function compose(begin = {}) {
   if (writing.peek()) {
@@ -50,6 +58,14 @@ export async function compose(begin = {}) {
     writing.set(false);
     store.complain(error);
   }
+}
+
+/** Whom one wrote to last is offered first. */
+async function meetSent() {
+  const sent = store.folderFor("sent");
+  if (!sent) return;
+  const page = await api.messages(sent.name, 0, "").catch(() => null);
+  meet((page?.messages ?? []).toReversed().flatMap((row) => row.to));
 }
 
 /** @param {Row} row */
@@ -137,6 +153,8 @@ function composer(start) {
   const to = line("to", start.to);
   const cc = line("cc", start.cc);
   const bcc = line("bcc", start.bcc);
+  const offers = [to, cc, bcc].map(withSuggestions);
+  meetSent();
   const subject = line("subject", start.subject, { spellcheck: "true" });
   const text = h("textarea", { id: "text", "aria-label": t("message_text"), oninput: touch },
     start.text);
@@ -222,6 +240,7 @@ function composer(start) {
     clearTimeout(timer);
     stop();
     window.removeEventListener("beforeunload", leaving);
+    for (const offer of offers) offer.stop();
     box.remove();
     writing.set(false);
     if (opener?.isConnected) opener.focus();
@@ -261,7 +280,7 @@ function composer(start) {
       const told = refused.length > 0 ? "sent_partly" : kept ? "sent" : "sent_unkept";
       store.tell(t(told, { who: refused.join("; ") }));
       store.loadFolders();
-      store.loadList(store.list.peek()?.page ?? 0);
+      store.reload();
     } catch (error) {
       sending.set(false);
       touch();
@@ -269,8 +288,8 @@ function composer(start) {
     }
   }
 
-  const field = (/** @type {string} */ id, /** @type {HTMLElement} */ input, more = {}) =>
-    h("div", { class: "line", ...more }, h("label", { for: id }, () => t(id)), input);
+  const field = (/** @type {string} */ id, /** @type {HTMLElement[]} */ inputs, more = {}) =>
+    h("div", { class: "line", ...more }, h("label", { for: id }, () => t(id)), ...inputs);
   const box = h("section", {
     class: "composer", role: "dialog", "aria-label": () => t("compose"),
     onkeydown: (/** @type {KeyboardEvent} */ event) => {
@@ -289,11 +308,12 @@ function composer(start) {
       iconButton("close", "close_draft", close)),
     h("div", { class: "lines" },
       h("div", { class: "line" }, h("label", { for: "to" }, () => t("to")), to,
+        offers[0].list,
         h("button", { type: "button", class: "copies", hidden: () => copies.get(),
           onclick: () => copies.set(true) }, () => t("copies"))),
-      field("cc", cc, { hidden: () => !copies.get() }),
-      field("bcc", bcc, { hidden: () => !copies.get() }),
-      field("subject", subject)),
+      field("cc", [cc, offers[1].list], { hidden: () => !copies.get() }),
+      field("bcc", [bcc, offers[2].list], { hidden: () => !copies.get() }),
+      field("subject", [subject])),
     text,
     h("ul", { class: "chosen-files" }, () => files.get().map((file) => h("li", {},
       icon("clip", 14), h("span", {}, file.name), h("small", {}, fileSize(file.size)),
@@ -303,7 +323,7 @@ function composer(start) {
       })))),
     h("footer", { class: "composer-foot" },
       h("button", { type: "button", class: "primary send", disabled: () => sending.get(),
-        onclick: send }, icon("send", 16), h("span", {}, () =>
+        onclick: send }, icon("plane", 16), h("span", {}, () =>
         t(sending.get() ? "sending" : "send"))),
       iconButton("clip", "attach", () => picker.click()), picker,
       h("span", { class: "spacer" }),

@@ -12,12 +12,16 @@ import * as store from "./store.js";
 
 /** @type {Record<string, string>} */
 const IMAGES = {
-  inbox: "inbox", drafts: "draft", sent: "send", archive: "archive", junk: "warning",
+  inbox: "inbox", drafts: "draft", sent: "plane", archive: "archive", junk: "warning",
   trash: "trash",
 };
 
+/** @param {string} use */
+export const folderIcon = (use) => IMAGES[use] ?? "folder";
+
 export function foldersPanel() {
   return h("nav", { class: "folders", id: "folders", "aria-label": () => t("folders") },
+    h("p", { class: "folders-who" }, () => store.session.get()?.address ?? ""),
     h("button", { type: "button", class: "primary compose-button", onclick: () => compose() },
       icon("pen", 17), h("span", {}, () => t("compose"))),
     h("ul", { class: "folder-list" }, () => store.folders.get().filter((f) => f.selectable)
@@ -109,6 +113,19 @@ function deleteFolder(folder, label) {
     } }, t("delete_folder"))));
 }
 
+/** Asks, then removes all messages of the folder that is shown. */
+export function emptyFolder() {
+  const name = store.folder.peek();
+  const [label, count] = [store.folderLabel(store.folderOf(name), name),
+    store.list.peek()?.exists ?? 0];
+  const box = dialog(t("empty_title", { folder: label }), h("div", { class: "small-form" },
+    h("p", {}, t(count === 1 ? "empty_gone_one" : "empty_gone", { count })),
+    h("button", { type: "button", class: "primary danger", onclick: async () => {
+      box.close();
+      await store.emptyFolder(name);
+    } }, t("empty"))));
+}
+
 /** @param {string} label */
 const tell = (label) => store.tell(t("folder_deleted", { folder: label }));
 
@@ -125,6 +142,15 @@ export function chooseFolder(row) {
       },
     }, icon(IMAGES[folder.use ?? ""] ?? "folder", 16),
       h("span", {}, store.folderLabel(folder, folder.name)))))));
+  const choices = [...box.querySelectorAll("button.choice")];
+  box.addEventListener("keydown", (event) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[/** @type {KeyboardEvent} */ (event).key];
+    if (!by) return;
+    event.preventDefault();
+    const at = choices.indexOf(/** @type {Element} */ (document.activeElement)) + by;
+    /** @type {HTMLElement | undefined} */ (choices.at(at % choices.length))?.focus();
+  });
+  /** @type {HTMLElement | undefined} */ (choices[0])?.focus();
 }
 
 /** A button that opens the folders' choice for what is current. */

@@ -11,25 +11,33 @@ import { showKeys } from "./shortcuts.js";
 import * as store from "./store.js";
 import { hue, initials } from "./words.js";
 
-/** Language and theme, which also those have who are not logged in. */
-export function settings() {
+/** The languages, by their own names. */
+function languages() {
   const choice = (/** @type {"en" | "es"} */ name, /** @type {string} */ label) => h("button", {
     type: "button", lang: name, title: label, "aria-label": label,
     "aria-pressed": () => String(language.get() === name), onclick: () => setLanguage(name),
   }, name.toUpperCase());
+  return h("div", { class: "languages", role: "group", "aria-label": () => t("language") },
+    choice("en", "English"), choice("es", "Español"));
+}
+
+/** Language and theme, which also those have who are not logged in. */
+export function settings() {
   const button = h("button", {
     type: "button", class: "icon-button theme-button", onclick: toggleTheme,
     "aria-label": () => t(theme.get() === "dark" ? "to_light" : "to_dark"),
     title: () => t(theme.get() === "dark" ? "to_light" : "to_dark"),
   }, () => icon(theme.get() === "dark" ? "sun" : "moon", 18));
-  return h("div", { class: "settings" },
-    h("div", { class: "languages", role: "group", "aria-label": () => t("language") },
-      choice("en", "English"), choice("es", "Español")), button);
+  return h("div", { class: "settings" }, languages(), button);
 }
+
+/** A phone: one pane at a time. */
+const narrow = matchMedia("(max-width: 820px)");
 
 export function headBar() {
   const field = h("input", {
-    type: "search", id: "search", class: "search-field", placeholder: () => t("search_hint"),
+    type: "search", id: "search", class: "search-field",
+    placeholder: () => t(narrow.matches ? "search" : "search_hint"),
     "aria-label": () => t("search"), value: () => store.search.get(), enterkeyhint: "search",
     onkeydown: (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Escape") return;
@@ -63,5 +71,6 @@ export function headBar() {
       h("span", { class: "face", style: { "--hue": hue(own) } }, initials(own)),
       () => h("div", { class: "menu-list" },
         h("p", { class: "menu-text" }, store.session.get()?.address ?? ""),
+        h("div", { class: "menu-languages" }, languages()),
         h("button", { type: "button", class: "menu-item", onclick: logOut }, t("log_out")))));
 }

@@ -6,7 +6,8 @@ import { t } from "../base/i18n.js";
 import { effect } from "../base/signal.js";
 import { iconButton, keepInView } from "../base/widgets.js";
 import * as store from "./store.js";
-import { compose } from "./compose.js";
+import { openOrEdit } from "./compose.js";
+import { emptyFolder, folderIcon } from "./folders.js";
 import { hue, initials, names, shortDate } from "./words.js";
 
 export function listPanel() {
@@ -34,9 +35,11 @@ export function listPanel() {
         h("h1", { id: "list-title" }, title),
         h("p", { class: "list-count" }, countText)),
       () => store.search.get() && iconButton("close", "end_search", () => store.find("")),
+      () => canEmpty() && h("button", { type: "button", class: "quiet empty-button",
+        onclick: emptyFolder }, t("empty")),
       iconButton("again", "reload", () => {
         store.loadFolders();
-        store.loadList(store.list.peek()?.page ?? 0);
+        store.reload();
       })),
     () => store.away.get() && h("p", { class: "away", role: "status" }, icon("warning", 15),
       t("away")),
@@ -47,8 +50,16 @@ export function listPanel() {
 function title() {
   const name = store.folder.get();
   return store.search.get()
-    ? t("found_for", { words: store.search.get() })
+    ? t("found_for", { words: store.search.get(),
+      folder: store.folderLabel(store.folderOf(name), name) })
     : store.folderLabel(store.folderOf(name), name);
+}
+
+/** What is thrown away, or junk, can go all at once. */
+function canEmpty() {
+  const use = store.folderOf(store.folder.get())?.use ?? "";
+  return !store.search.get() && ["trash", "junk"].includes(use)
+    && (store.list.get()?.exists ?? 0) > 0;
 }
 
 function countText() {
@@ -70,7 +81,7 @@ function emptyText() {
   if (!page || page.messages.length > 0) return null;
   const use = store.folderOf(store.folder.get())?.use ?? "other";
   const found = store.search.get();
-  return h("div", { class: "nothing" }, icon(found ? "search" : "inbox", 34),
+  return h("div", { class: "nothing" }, icon(found ? "search" : folderIcon(use), 34),
     h("p", {}, t(found ? "empty_search" : `empty_${use}`)));
 }
 
@@ -80,27 +91,27 @@ function pager() {
   const first = page.page * page.page_size;
   const last = Math.min(page.total, first + page.page_size);
   return h("footer", { class: "pager" },
-    iconButton("previous", "newer", () => store.loadList(page.page - 1),
+    iconButton("previous", "newer", () => store.turnPage(-1),
       { disabled: page.page === 0 }),
     h("span", {}, t("page", { first: first + 1, last, total: page.total })),
-    iconButton("right", "older", () => store.loadList(page.page + 1),
+    iconButton("right", "older", () => store.turnPage(1),
       { disabled: last >= page.total }));
 }
 
 /** @param {import("./threads.js").Shown} shown @param {boolean} outgoing */
-function rowElement({ row, uids, open: unfolded, child }, outgoing) {
+function rowElement({ row, uids, open: unfolded, child, same }, outgoing) {
   const people = outgoing ? row.to : row.from;
   const several = unfolded ? undefined : row.conversation;
   const who = outgoing ? `${t("to_short")} ${names(people)}` : names(several?.people ?? people);
   const fresh = several ? several.unseen > 0 : !row.seen;
   const starred = several ? several.flagged : row.flagged;
   const count = row.conversation?.count ?? 1;
-  const open = () => (row.draft && outgoing ? compose({ draft: row }) : store.openRow(row));
   return h("li", {
-    class: ["row", fresh && "fresh", child && "child", uids.length > 1 && "thread"],
+    class: ["row", fresh && "fresh", child && "child", same && "same",
+      unfolded && "unfolded", uids.length > 1 && "thread"],
     "data-uid": row.uid,
   },
-    h("button", { type: "button", class: "row-open", onclick: open },
+    h("button", { type: "button", class: "row-open", onclick: () => openOrEdit(row) },
       h("span", { class: "face", style: { "--hue": hue(people[0]) }, "aria-hidden": "true" },
         initials(people[0])),
       h("span", { class: "row-text" },
@@ -111,7 +122,7 @@ function rowElement({ row, uids, open: unfolded, child }, outgoing) {
           row.attachments > 0 && h("span", { class: "clip", title: t("has_files") },
             icon("clip", 14)),
           h("time", { class: "row-date" }, shortDate(row.date))),
-        h("span", { class: "row-subject" },
+        !same && h("span", { class: "row-subject" },
           row.answered && h("span", { class: "answered", title: t("answered") },
             icon("reply", 13)),
           row.subject || t("no_subject")),

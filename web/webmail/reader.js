@@ -41,6 +41,8 @@ function shown(message) {
         tool("reply_all", "reply_all", () => compose({ reply: message, all: true })),
         tool("forward", "forward", () => compose({ forward: message }))),
       h("div", { class: "tool-group quiet-tools" },
+        store.folderFor("archive") && store.folder.peek() !== store.folderFor("archive")?.name
+          && iconButton("archive", "archive", on(store.archiveRow)),
         moveButton(),
         iconButton("trash", "delete", on(store.removeRow), { class: "icon-button delete" }),
         iconButton("unread", "mark_unread", on(store.markUnread)),
@@ -106,13 +108,44 @@ function body(message) {
   });
 }
 
-/** Text with its links, and what it quotes set apart. @param {string} text */
+/** Text with its links; what it quotes is set apart, and a signature is quiet.
+ * @param {string} text */
 function paragraphs(text) {
+  const lines = text.replace(/\s+$/, "").split("\n").map((line) => {
+    const marks = /^(?:> ?)*/.exec(line)?.[0] ?? "";
+    const depth = Math.min(QUOTES_MAX, marks.replaceAll(" ", "").length);
+    return { depth, line: line.slice(marks.length) };
+  });
+  // RFC 3676 §4.3: two dashes alone begin the signature.
+  const sign = lines.findLastIndex(({ depth, line }) => depth === 0 && /^-- ?$/.test(line));
+  const end = sign > 0 ? sign : lines.length;
+  const all = lines.slice(0, end).every(({ depth, line }) => depth > 0 || line.trim() === "");
+  return [...quoted(lines.slice(0, end), 0, all), sign > 0
+    && h("div", { class: "signature" }, ...quoted(lines.slice(end), 0, true))];
+}
+
+/**
+ * Lines of one depth, and below them those that are deeper. Much that is quoted
+ * waits behind a button, if there is anything else to read.
+ * @param {{ depth: number, line: string }[]} lines @param {number} depth
+ * @param {boolean} all whether all is shown
+ */
+function quoted(lines, depth, all) {
   /** @type {Node[]} */
   const nodes = [];
-  for (const line of text.replace(/\s+$/, "").split("\n")) {
-    const quoted = /^>/.test(line);
-    nodes.push(h("div", { class: quoted ? "quoted" : "" }, ...links(line), line === "" && h("br")));
+  for (let at = 0; at < lines.length; at += 1) {
+    if (lines[at].depth <= depth) {
+      const { line } = lines[at];
+      nodes.push(h("div", {}, ...links(line), line === "" && h("br")));
+      continue;
+    }
+    const begin = at;
+    while (at + 1 < lines.length && lines[at + 1].depth > depth) at += 1;
+    const some = lines.slice(begin, at + 1);
+    const quote = h("blockquote", { class: "quoted" }, ...quoted(some, depth + 1, all));
+    nodes.push(all || depth > 0 || some.length <= QUOTED_LINES_MAX ? quote
+      : h("details", { class: "quote" }, h("summary", { title: t("quote") },
+        h("span", { class: "unseen-word" }, t("quote")), icon("more_wide", 18)), quote));
   }
   return nodes;
 }
@@ -140,3 +173,8 @@ function files(message) {
       h("span", { class: "file-name" }, file.name),
       h("small", {}, fileSize(file.size))), icon("download", 16))))));
 }
+
+/** Deeper quotations look like these. */
+const QUOTES_MAX = 6;
+/** Longer quotations wait behind a button. */
+const QUOTED_LINES_MAX = 6;

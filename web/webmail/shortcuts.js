@@ -4,7 +4,7 @@ import { h } from "../base/dom.js";
 import { bind, bindings, startKeys } from "../base/keys.js";
 import { t } from "../base/i18n.js";
 import { dialog } from "../base/widgets.js";
-import { compose } from "./compose.js";
+import { compose, openOrEdit } from "./compose.js";
 import { chooseFolder } from "./folders.js";
 import * as store from "./store.js";
 
@@ -22,12 +22,13 @@ const onOpen = (run) => () => {
 export function startShortcuts() {
   bind(["j", "ArrowDown"], "key_next", () => store.step(1));
   bind(["k", "ArrowUp"], "key_previous", () => store.step(-1));
-  bind(["o", "Enter"], "key_open", onRow((row) => store.openRow(row)));
+  bind(["o", "Enter"], "key_open", onRow(openOrEdit));
   bind(["u", "Escape"], "key_back", store.closeMessage);
   bind(["c"], "key_compose", () => compose());
   bind(["r"], "key_reply", onOpen((reply) => compose({ reply })));
   bind(["a"], "key_reply_all", onOpen((reply) => compose({ reply, all: true })));
   bind(["f"], "key_forward", onOpen((forward) => compose({ forward })));
+  bind(["e"], "key_archive", onRow(store.archiveRow));
   bind(["v"], "key_move", onRow(chooseFolder));
   bind(["#", "Delete"], "key_delete", onRow(store.removeRow));
   bind(["z"], "key_undo", store.undoLast);

@@ -3,6 +3,7 @@
 import { batch, signal, untracked } from "../base/signal.js";
 import { t } from "../base/i18n.js";
 import * as api from "./api.js";
+import { forget, meet } from "./suggest.js";
 import * as threads from "./threads.js";
 
 /** @import { Folder, Message, Page, Row, Session } from "./api.js" */
@@ -102,21 +103,41 @@ export async function loadFolders() {
 }
 
 let asked = 0;
+/** The page that was asked for last: it may be on its way. */
+let wanted = 0;
 
 /** Loads a page of the folder; an answer that comes too late is dropped. @param {number} page */
 export async function loadList(page = 0) {
   asked += 1;
   const mine = asked;
+  wanted = page;
   busy.set(true);
   try {
     const loaded = await api.messages(folder.peek(), page, search.peek());
     if (mine !== asked) return;
+    wanted = loaded.page;
     list.set(loaded);
+    const own = session.peek()?.address.toLowerCase();
+    meet(loaded.messages.flatMap((row) => [...row.from, ...row.to])
+      .filter((person) => person.address.toLowerCase() !== own));
     await threads.refresh(loaded);
   } catch (error) {
-    if (mine === asked) complain(error);
+    if (mine !== asked) return;
+    complain(error);
+    const refused = error instanceof api.Refusal
+      && ["missing", "mailbox_refused"].includes(error.key);
+    if (refused && folder.peek() !== "INBOX") await leaveIfGone(folder.peek());
   } finally {
     if (mine === asked) busy.set(false);
+  }
+}
+
+/** Another program may have taken a folder away, or given it another name.
+ * @param {string} name */
+async function leaveIfGone(name) {
+  await loadFolders();
+  if (folder.peek() === name && !folders.peek().some((known) => known.name === name)) {
+    await openFolder("INBOX");
   }
 }
 
@@ -136,6 +157,7 @@ export async function openFolder(name) {
 
 /** Somebody is there: the inbox, and nothing of whoever was there before. */
 export async function begin() {
+  forget();
   batch(() => {
     over.set(false);
     folders.set([]);
@@ -188,7 +210,19 @@ export async function openRow(row) {
   }
 }
 
-const pageNow = () => list.peek()?.page ?? 0;
+/** What happens in a folder turns no page back that somebody has just turned. */
+const pageNow = () => wanted;
+
+/** Looks again at what is shown. */
+export const reload = () => loadList(pageNow());
+
+/** Turns pages; twice in haste is two pages. @param {number} by */
+export function turnPage(by) {
+  const page = list.peek();
+  if (!page) return;
+  const last = Math.max(0, Math.ceil(page.total / page.page_size) - 1);
+  loadList(Math.min(last, Math.max(0, wanted + by)));
+}
 
 export function closeMessage() {
   batch(() => {
@@ -291,6 +325,24 @@ export async function moveRow(row, to) {
   if (to === folder.peek()) return;
   const label = folderLabel(folderOf(to), to);
   await go(row, "moved", { folder: label }, (from, uids) => api.move(from, uids, to));
+}
+
+/** Puts aside, where there is a folder for it. @param {Row} row */
+export async function archiveRow(row) {
+  const archive = folderFor("archive");
+  if (archive) await moveRow(row, archive.name);
+}
+
+/** @param {string} name */
+export async function emptyFolder(name) {
+  try {
+    await api.emptyFolder(name);
+    if (folder.peek() === name) closeMessage();
+    tell(t("emptied"));
+  } catch (error) {
+    complain(error);
+  }
+  await Promise.all([loadFolders(), loadList()]);
 }
 
 /** @param {Row} row */

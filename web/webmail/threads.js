@@ -30,7 +30,8 @@ export const uidsOf = (row) => row.conversation?.uids ?? [row.uid];
 /**
  * What a list shows of a conversation: its newest message with their number, and
  * the others below it when it is unfolded. Of a search every message is shown.
- * @typedef {{ row: Row, uids: number[], open: boolean, child: boolean }} Shown
+ * @typedef {{ row: Row, uids: number[], open: boolean, child: boolean, same?: boolean }} Shown
+ *   `same`: a message below the newest that has its subject, but for "Re:"
  * @param {Page | null} page @returns {Shown[]}
  */
 export function visible(page) {
@@ -41,9 +42,13 @@ export function visible(page) {
       open: uids.length > 1 && uids.some((uid) => open.has(uid)) };
     const others = head.open ? uids.slice(1).flatMap((uid) => known.get(uid) ?? []) : [];
     return [head, ...others.map((other) => ({ row: other, uids: [other.uid], open: false,
-      child: true }))];
+      child: true, same: plainSubject(other) === plainSubject(row) }))];
   });
 }
+
+/** A subject without what answers put before it. @param {Row} row */
+const plainSubject = (row) =>
+  row.subject.replace(/^(?:\s*(?:re|rv|aw|fwd?)\s*:)+/i, "").trim();
 
 /** The row of a message, if the list knows it. @param {Page | null} page @param {number} uid */
 export const rowOf = (page, uid) =>

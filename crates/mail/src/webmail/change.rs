@@ -3,13 +3,15 @@
 use std::num::NonZeroU32;
 
 use capa7_http::message::Response;
+use capa7_mail_proto::imap::client::ClientCommand;
 use capa7_mail_proto::imap::command::{Access, FlagChange};
+use capa7_mail_proto::imap::search::SearchKey;
 use capa7_mail_proto::imap::sequence::SequenceSet;
 use capa7_mail_proto::mailbox::{Flag, SpecialUse, Uid};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::folders;
+use super::folders::{self, Name};
 use super::problem::Problem;
 use super::route::{Ask, json};
 
@@ -85,6 +87,21 @@ pub(crate) async fn delete(ask: &Ask) -> Result<Response, Problem> {
     }
     let there = imap.move_to(uids, &trash, cause).await?;
     Ok(json(&json!({ "to": trash, "uids": numbers(&there) }), imap.cause()))
+}
+
+/// Removes all messages of a folder for good: those that were there when it was
+/// asked, not what comes meanwhile.
+pub(crate) async fn empty(ask: &Ask) -> Result<Response, Problem> {
+    let Name { name } = ask.body()?;
+    let cause = ask.cause();
+    let mut imap = ask.session.imap(&ask.gateway, &name, cause).await?;
+    imap.select(&name, Access::ReadWrite, cause).await?;
+    imap.run(ClientCommand::Noop, cause).await?;
+    let all = imap.search(SearchKey::All, cause).await?;
+    for some in all.chunks(UIDS_MAX) {
+        imap.remove(SequenceSet::of(some.iter().map(|uid| uid.0)), cause).await?;
+    }
+    Ok(json(&json!({ "removed": all.len() }), imap.cause()))
 }
 
 /// Where messages are, so that it can be undone.

@@ -64,6 +64,7 @@ async fn watch(
         let ended = tokio::select! {
             biased;
             () = pieces.closed() => return,
+            () = session.ended() => Err(Problem::LogIn),
             ended = watched => ended,
         };
         match ended {

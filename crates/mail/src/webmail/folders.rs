@@ -13,8 +13,8 @@ use capa7_net::Cause;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Name {
-    name: String,
+pub(super) struct Name {
+    pub(super) name: String,
 }
 
 #[derive(Deserialize)]

@@ -139,7 +139,10 @@ pub(crate) const fn policy(remote: RemoteImages) -> &'static str {
 /// Messages are written for white paper.
 const STYLE: &str = "html{background:#fff;color:#1b2330;color-scheme:light}\
     body{margin:18px 20px;font:15px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;\
-    overflow-wrap:anywhere}img{max-width:100%;height:auto}table{max-width:100%}\
+    overflow-wrap:anywhere}img{max-width:100%;height:auto}\
+    img:not([src]){display:inline-block;min-width:28px;min-height:20px;padding:2px 7px;\
+    border:1px dashed #b6c0ce;border-radius:5px;color:#6b778c;font-size:12px;\
+    background:#f6f8fb}table{max-width:100%}\
     pre{white-space:pre-wrap}a{color:#1560c8}\
     blockquote{margin:.6em 0;padding-left:1em;border-left:3px solid #d6dde8;color:#536079}";
 /// Tags at which a line begins or ends, as almost all programs write them.

@@ -81,7 +81,12 @@ impl Problem {
     }
 
     pub(crate) fn response(&self) -> Response {
-        let body = json!({ "error": self.key(), "detail": self.to_string() });
+        let detail = match self {
+            // The page says whose words they are.
+            Self::Imap(ImapError::Refused(status)) => status.text.clone(),
+            problem => problem.to_string(),
+        };
+        let body = json!({ "error": self.key(), "detail": detail });
         Response::content(self.status(), "application/json", body.to_string())
     }
 }

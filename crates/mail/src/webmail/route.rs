@@ -86,6 +86,7 @@ async fn call(gateway: Arc<Gateway>, request: Request, name: &str) -> Result<Res
         ("POST", "folders") => folders::create(&ask).await,
         ("POST", "folders/rename") => folders::rename(&ask).await,
         ("POST", "folders/delete") => folders::delete(&ask).await,
+        ("POST", "folders/empty") => change::empty(&ask).await,
         ("GET", "messages") => list::page(&ask).await,
         ("GET", "rows") => list::some(&ask).await,
         ("GET", "message") => read::message(&ask).await,

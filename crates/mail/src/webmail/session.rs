@@ -40,6 +40,8 @@ pub(crate) struct Session {
     pub(crate) image_key: String,
     begun: Time,
     used: AtomicU64,
+    /// Closed when somebody logs out.
+    over: Semaphore,
     kept: Mutex<Vec<(Time, ImapConnection)>>,
     connections: Arc<Semaphore>,
     /// What is known of its folders, and whose turn it is to learn more.
@@ -107,6 +109,7 @@ impl Sessions {
             image_key: secret(host),
             begun: now,
             used: AtomicU64::new(now.0),
+            over: Semaphore::new(0),
             kept: Mutex::new(vec![(now, connection)]),
             connections: Arc::new(Semaphore::new(self.limits.connections_per_session_max)),
             indexes: Mutex::default(),
@@ -128,7 +131,7 @@ impl Sessions {
             let own = open.iter().filter(|(_, known)| known.user == session.user);
             let oldest = own.min_by_key(|(_, known)| known.used.load(Ordering::Relaxed));
             if let Some(oldest) = oldest.map(|(token, _)| token.clone()) {
-                open.remove(&oldest);
+                end(&mut open, &oldest);
             }
         }
         if open.len() >= self.limits.sessions_max {
@@ -173,15 +176,30 @@ impl Sessions {
 
     /// Ends a session.
     pub(crate) fn end(&self, token: &str) {
-        lock(&self.open).remove(token);
+        end(&mut lock(&self.open), token);
+    }
+}
+
+fn end(open: &mut BTreeMap<String, Arc<Session>>, token: &str) {
+    if let Some(session) = open.remove(token) {
+        session.over.close();
     }
 }
 
 impl Session {
     /// Whether the session is not over.
     pub(crate) fn lives(&self, now: Time, limits: &WebmailLimits) -> bool {
+        if self.over.is_closed() {
+            return false;
+        }
         let used = Time(self.used.load(Ordering::Relaxed));
         now.since(used) < limits.session_idle && now.since(self.begun) < limits.session_age
+    }
+
+    /// Waits until somebody logs out.
+    pub(crate) async fn ended(&self) {
+        // It has no permits: it ends by being closed only.
+        let _closed = self.over.acquire().await;
     }
 
     /// What was answered when a message was sent, if it was.
