@@ -10,13 +10,22 @@ pub(super) struct Stream {
     restarts: bool,
     /// Octets that hold no end of a message.
     scanned: usize,
+    /// Octets that hold no end of a line.
+    searched: usize,
     /// The first octet held begins a line.
     at_line_start: bool,
 }
 
 impl Default for Stream {
     fn default() -> Self {
-        Self { held: Vec::new(), next: 0, restarts: false, scanned: 0, at_line_start: true }
+        Self {
+            held: Vec::new(),
+            next: 0,
+            restarts: false,
+            scanned: 0,
+            searched: 0,
+            at_line_start: true,
+        }
     }
 }
 
@@ -54,7 +63,7 @@ impl Stream {
     }
 
     pub(super) fn take(&mut self, count: usize) -> Vec<u8> {
-        self.scanned = 0;
+        (self.scanned, self.searched) = (0, 0);
         let taken: Vec<u8> = self.held.drain(..count.min(self.held.len())).collect();
         if let Some(last) = taken.last() {
             self.at_line_start = *last == b'\n';
@@ -63,9 +72,12 @@ impl Stream {
     }
 
     /// The octets of the first line with its end, or of too much of one.
-    pub(super) fn line_octets(&self) -> Option<usize> {
-        match self.held.iter().position(|byte| *byte == b'\n') {
-            Some(at) => Some(at + 1),
+    pub(super) fn line_octets(&mut self) -> Option<usize> {
+        let fresh = self.held.get(self.searched..).unwrap_or_default();
+        let end = fresh.iter().position(|byte| *byte == b'\n').map(|at| self.searched + at + 1);
+        self.searched = end.map_or(self.held.len(), |end| end - 1);
+        match end {
+            Some(end) => Some(end),
             None if self.held.len() > LINE_OCTETS_MAX => Some(self.held.len()),
             None => None,
         }

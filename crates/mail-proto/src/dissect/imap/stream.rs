@@ -3,16 +3,13 @@
 
 use std::ops::Range;
 
+use crate::dissect::stream::{MESSAGE_OCTETS_MAX, Stream as Octets};
 use crate::imap::frame::{Waits, line_literal};
 
 /// One direction: what came and is not yet read.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
-    held: Vec<u8>,
-    /// The offset of the octet after those held.
-    next: u64,
-    /// TLS begins here: its plaintext counts from 0.
-    restarts: bool,
+    octets: Octets,
     /// Octets held that are lines and literals seen whole.
     at: usize,
     /// Octets held that have no line's end after `at`.
@@ -59,24 +56,17 @@ pub(super) struct Frame {
 impl Stream {
     /// Begins anew within TLS.
     pub(super) fn restart(&mut self) {
-        *self = Self { restarts: true, ..Self::default() };
+        *self = Self::default();
+        self.octets.restart();
     }
 
     /// Takes bytes; what was held before a gap comes out, with the gap's size.
     pub(super) fn push(&mut self, offset: u64, bytes: &[u8]) -> Option<(Vec<u8>, u64)> {
-        if std::mem::take(&mut self.restarts) {
-            self.next = offset;
+        let missing = self.octets.push(offset, bytes);
+        if missing.is_some() {
+            // What came behind the gap begins a message.
+            *self = Self { octets: std::mem::take(&mut self.octets), ..Self::default() };
         }
-        let mut missing = None;
-        if offset > self.next {
-            let held = std::mem::take(&mut self.held);
-            missing = Some((held, offset - self.next));
-            *self = Self { next: offset, ..Self::default() };
-        }
-        let known = usize::try_from(self.next - offset).unwrap_or(usize::MAX);
-        let fresh = bytes.get(known.min(bytes.len())..).unwrap_or_default();
-        self.held.extend_from_slice(fresh);
-        self.next += fresh.len() as u64;
         missing
     }
 
@@ -84,8 +74,8 @@ impl Stream {
     /// does not come.
     pub(super) fn abandon(&mut self, tag: &[u8]) {
         if let Pending::Until(_, Waits::ForContinuation) = self.literal
-            && self.held.len() == self.at
-            && self.held.strip_prefix(tag).is_some_and(|rest| rest.starts_with(b" "))
+            && self.octets.held().len() == self.at
+            && self.octets.held().strip_prefix(tag).is_some_and(|rest| rest.starts_with(b" "))
         {
             self.literal = Pending::Abandoned;
             self.literals.pop();
@@ -95,12 +85,13 @@ impl Stream {
     /// The next message, when it is whole or too long to hold.
     pub(super) fn frame(&mut self, literals: Literals) -> Option<Frame> {
         loop {
+            let held = self.octets.held();
             match self.literal {
                 // It is told when its sender goes on.
-                Pending::Abandoned if self.held.len() == self.at => return None,
+                Pending::Abandoned if held.len() == self.at => return None,
                 Pending::Abandoned => return Some(self.take(self.at, true)),
-                Pending::Until(end, _) if self.held.len() < end => {
-                    return (self.held.len() > MESSAGE_OCTETS_MAX).then(|| self.part(end));
+                Pending::Until(end, _) if held.len() < end => {
+                    return (held.len() > MESSAGE_OCTETS_MAX).then(|| self.part(end));
                 }
                 Pending::Until(end, _) => {
                     self.at = end;
@@ -109,17 +100,17 @@ impl Stream {
                 Pending::None => {}
             }
             let from = self.at.max(self.searched);
-            let rest = self.held.get(from..).unwrap_or_default();
+            let rest = held.get(from..).unwrap_or_default();
             let Some(end) = rest.iter().position(|byte| *byte == b'\n').map(|at| from + at + 1)
             else {
-                self.searched = self.held.len();
-                let is_long = self.held.len() - self.at > LINE_OCTETS_MAX;
-                return is_long.then(|| self.take(self.held.len(), true));
+                self.searched = held.len();
+                let is_long = self.searched - self.at > LINE_OCTETS_MAX;
+                return is_long.then(|| self.take(self.searched, true));
             };
-            let line = self.held.get(self.at..end).unwrap_or_default();
+            let line = held.get(self.at..end).unwrap_or_default();
             let literal = line_literal(line).filter(|_| match literals {
                 Literals::InCommands => true,
-                Literals::InResponses => !is_text(&self.held),
+                Literals::InResponses => !is_text(held),
                 Literals::Never => false,
             });
             let Some(literal) = literal.filter(|_| self.literals.len() < LITERALS_MAX) else {
@@ -134,9 +125,8 @@ impl Stream {
     }
 
     fn take(&mut self, count: usize, is_whole: bool) -> Frame {
-        let bytes: Vec<u8> = self.held.drain(..count.min(self.held.len())).collect();
         let frame = Frame {
-            bytes,
+            bytes: self.octets.take(count),
             literals: std::mem::take(&mut self.literals),
             is_begin: !std::mem::take(&mut self.continues),
             is_whole,
@@ -147,7 +137,7 @@ impl Stream {
 
     /// All that is held of a message whose literal ends beyond it.
     fn part(&mut self, end: usize) -> Frame {
-        let count = self.held.len();
+        let count = self.octets.held().len();
         if let Some(literal) = self.literals.last_mut() {
             literal.end = count;
         }
@@ -171,7 +161,5 @@ fn is_text(held: &[u8]) -> bool {
 pub(super) const STATUSES: [&str; 5] = ["OK", "NO", "BAD", "BYE", "PREAUTH"];
 /// A line that does not end for so long is shown as it is.
 const LINE_OCTETS_MAX: usize = 64 << 10;
-/// A longer message is shown in parts.
-const MESSAGE_OCTETS_MAX: usize = 256 << 10;
 /// Literals of one message that are told apart.
 const LITERALS_MAX: usize = 1_000;
