@@ -10,14 +10,18 @@
 //! The network is a namespace with a loopback interface and nothing else: no
 //! packet can leave it.
 
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use capa7_peers::mail_site::MailSite;
 
 use crate::mail::certify;
-use crate::program::{Folder, Running, Said};
+use crate::program::{Folder, PATIENCE, Running, Said};
 
 pub(super) struct TwoSites {
     pub(super) folder: Folder,
@@ -125,7 +129,7 @@ impl TwoSites {
     fn agent(&self, words: &[&str]) -> Said {
         let mut command = Command::new(&self.programs.python);
         command.arg("agent.py").args(words).current_dir(self.folder.path());
-        command.stdin(std::process::Stdio::null());
+        command.stdin(Stdio::null());
         Said::by(&mut self.network.within(&command))
     }
 
@@ -156,30 +160,24 @@ impl TwoSites {
         self.agent(&["report", "report"]).text()
     }
 
-    /// Our queue, once it says `text`.
+    /// Our queue, once it says `text`: it is asked again when its rows change.
     pub(super) fn our_queue_says(&self, text: &str) -> String {
-        let deadline = std::time::Instant::now() + crate::program::PATIENCE;
+        let rows = Followed::start(&self.folder.path().join("data/queue/queue.sqlite-wal"));
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let said = self.folder.run(&["mail", "queue", "list", "--all"]).text();
             if said.contains(text) {
                 return said;
             }
-            assert!(std::time::Instant::now() < deadline, "{text:?} in {said}");
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(rows.has_grown(left), "{text:?} in {said}");
         }
     }
 
-    /// Postfix's log, once it says `text`.
+    /// The first line of Postfix's log that says `text`, once there is one.
     pub(super) fn postfix_says(&self, text: &str) -> String {
-        let deadline = std::time::Instant::now() + crate::program::PATIENCE;
-        loop {
-            let log = self.theirs.log();
-            if let Some(line) = log.lines().find(|line| line.contains(text)) {
-                return line.to_owned();
-            }
-            assert!(std::time::Instant::now() < deadline, "{text:?} in {log}");
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
+        let log = self.theirs.folder.join("postfix.log");
+        Running::start(Command::new("tail").args(["-n", "+1", "-F"]).arg(log)).wait_for(text)
     }
 
     /// Lets Postfix put off whoever is named.
@@ -208,6 +206,39 @@ impl Drop for TwoSites {
         // Postfix's first process takes the others with it.
         let stop = self.theirs.postfix(&self.programs.postfix, "stop");
         let _stopped = self.network.within(&stop).output();
+    }
+}
+
+/// A file whose growth is waited for.
+struct Followed {
+    tail: Child,
+    growth: Receiver<()>,
+}
+
+impl Followed {
+    fn start(file: &Path) -> Self {
+        let mut tail = Command::new("tail");
+        tail.args(["-c", "+1", "-F"]).arg(file).stdin(Stdio::null()).stderr(Stdio::null());
+        let mut tail = tail.stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = tail.stdout.take().unwrap();
+        let (send, growth) = channel();
+        thread::spawn(move || {
+            let mut octets = vec![0; 64 << 10];
+            while output.read(&mut octets).is_ok_and(|count| count > 0) && send.send(()).is_ok() {}
+        });
+        Self { tail, growth }
+    }
+
+    /// Whether it has grown since this was asked last, or does in time.
+    fn has_grown(&self, patience: Duration) -> bool {
+        self.growth.recv_timeout(patience).is_ok()
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        let _gone = self.tail.kill();
+        let _ended = self.tail.wait();
     }
 }
 
@@ -259,7 +290,7 @@ impl Network {
                 None => inside.env_remove(name),
             };
         }
-        inside.stdin(std::process::Stdio::null());
+        inside.stdin(Stdio::null());
         inside
     }
 }
