@@ -170,6 +170,9 @@ const TESTS = {
         .evaluate((image) => image.decode().then(() => image.naturalWidth));
       assert.equal(width, 1, "the message's own image is loaded");
       assert.ok(!asked.some((url) => url.includes("track.gif")), "nothing remote is fetched");
+      const place = await frame.locator("img[alt=remote]")
+        .evaluate((image) => image.decode().then(() => image.complete));
+      assert.ok(place, "its place is kept, and is no broken image");
       await web.waitForSelector(".images:not([hidden])");
       await test.shot(web, "webmail-html");
       const fetched = web.waitForRequest((request) => request.url().includes("track.gif"));

@@ -204,7 +204,7 @@ function composer(start) {
             ? { ...file, send: { folder, uid, section: sections[given.indexOf(file)] } } : file)));
         });
         if (!changed) state.set("draft_saved");
-        if (store.folderOf(store.folder.peek())?.use === "drafts") store.loadList();
+        if (store.folderOf(store.folder.peek())?.use === "drafts") store.reload();
         store.loadFolders();
       } catch (error) {
         changed = true;
@@ -257,7 +257,7 @@ function composer(start) {
     end();
     store.tell(t("draft_discarded"));
     store.loadFolders();
-    if (store.folder.peek() === drafts?.name) store.loadList();
+    if (store.folder.peek() === drafts?.name) store.reload();
   }
   async function send() {
     if (sending.peek()) return;

@@ -76,7 +76,8 @@ fn source<'v>(
         return Some(Cow::Borrowed(value));
     }
     left.fetch_add(1, Ordering::Relaxed);
-    None
+    // The place stays, as large as it would be.
+    Some(Cow::Borrowed(LEFT_IMAGE))
 }
 
 /// The only addresses without a scheme are those that [`source`] has put there: a
@@ -136,13 +137,14 @@ pub(crate) const fn policy(remote: RemoteImages) -> &'static str {
     }
 }
 
+/// What stands for an image that is not loaded: a transparent point.
+pub(crate) const LEFT_IMAGE: &str = "/cid/left";
 /// Messages are written for white paper.
 const STYLE: &str = "html{background:#fff;color:#1b2330;color-scheme:light}\
     body{margin:18px 20px;font:15px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;\
     overflow-wrap:anywhere}img{max-width:100%;height:auto}\
-    img:not([src]){display:inline-block;min-width:28px;min-height:20px;padding:2px 7px;\
-    border:1px dashed #b6c0ce;border-radius:5px;color:#6b778c;font-size:12px;\
-    background:#f6f8fb}table{max-width:100%}\
+    img[src=\"/cid/left\"]{background:#eef1f6;border-radius:4px}\
+    img[src=\"/cid/left\"]:not([width]):not([height]){width:28px;height:20px}table{max-width:100%}\
     pre{white-space:pre-wrap}a{color:#1560c8}\
     blockquote{margin:.6em 0;padding-left:1em;border-left:3px solid #d6dde8;color:#536079}";
 /// Tags at which a line begins or ends, as almost all programs write them.
@@ -193,6 +195,7 @@ mod tests {
         let left = cleaned(html);
         assert_eq!(left.left, 1);
         assert!(!left.html.contains("tracker"), "{}", left.html);
+        assert!(left.html.contains(LEFT_IMAGE), "its place stays: {}", left.html);
         assert!(left.html.contains("/cid/KEY?uid=1") && left.html.contains("Hola"));
         let shown = clean(html, &BTreeMap::new(), RemoteImages::Shown);
         assert!(shown.html.contains("tracker") && shown.left == 0);

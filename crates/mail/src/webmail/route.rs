@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::problem::Problem;
 use super::session::Session;
-use super::{Gateway, change, compose, events, files, folders, list, read};
+use super::{Gateway, change, compose, events, files, folders, html, list, read};
 
 /// A request of somebody who is logged in.
 #[derive(Debug)]
@@ -39,6 +39,12 @@ pub(crate) async fn answer(gateway: Arc<Gateway>, request: Request) -> Response 
     let api = path.strip_prefix("/api/").map(str::to_owned);
     let answered = match api {
         Some(name) => call(gateway, request, &name).await,
+        None if path == html::LEFT_IMAGE => {
+            Ok(Response::content(Status::OK, "image/svg+xml", NO_IMAGE.as_bytes().to_vec())
+                .with("Cache-Control", "max-age=86400")
+                // The frame that shows it has no origin.
+                .with("Cross-Origin-Resource-Policy", "cross-origin"))
+        }
         None if path.starts_with("/cid/") => image(gateway, request, &path).await,
         None if request.head.method == "GET" || request.head.method == "HEAD" => {
             Ok(files::serve(&path, &request))
@@ -184,5 +190,7 @@ pub(crate) fn json(value: &Value, cause: Cause) -> Response {
 
 /// A browser that has been here by https comes by https only, for a year.
 const STRICT: &str = "max-age=31536000";
+/// In place of an image that is not loaded.
+const NO_IMAGE: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1\" height=\"1\"/>";
 /// The session's cookie.
 const COOKIE: &str = "capa7_session";
