@@ -7,6 +7,7 @@
 //!   imap::client           the machine
 //! ```
 
+mod drafts;
 mod folders;
 
 use std::io;

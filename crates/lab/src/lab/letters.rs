@@ -1,21 +1,27 @@
 //! Messages as people write them: composed by a user agent, handed to one's
 //! own mail server (course M6).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 
 use bytes::Bytes;
 use capa7_dissect::{Cause, Room};
+use capa7_mail::imap_client::{ImapConnection, ImapError, ImapSettings};
 use capa7_mail::smtp::connection::{ClientSettings, Connection, TlsUse};
 use capa7_mail_proto::address::{Address, ForwardPath, ReversePath};
 use capa7_mail_proto::envelope::{BodyKind, Envelope, Recipient, Returns};
+use capa7_mail_proto::mailbox::Uid;
 use capa7_mail_proto::message::compose::{Attachment, Draft, Person};
 use capa7_mail_proto::message::date::MessageDate;
+use capa7_mail_proto::message::{decode, fields};
+use capa7_mail_proto::sasl::Password;
 use capa7_mail_proto::smtp::client::{Credentials, Outcome as Sent};
 use capa7_net::Host;
 use rand::Rng as _;
 use toml::Spanned;
 
 use super::action::called;
+use super::readers::IMAP_PORT;
 use super::{Lab, LabError, Outcome};
 use crate::scenario::Write;
 use crate::text::Bilingual;
@@ -35,11 +41,12 @@ impl Lab {
             format!("{who} escribe a {names}: {}", write.subject),
         );
         let event = self.note_action(&host, text);
-        let message = message(&host, described, &from, &to, write);
-        let body = body_of(write);
+        let text = |text: &str| message(&host, described, &from, &to, write, text);
+        let (message, body) = (text(&write.text), body_of(write));
+        let drafts: Vec<Vec<u8>> = write.drafts.iter().map(|draft| text(draft)).collect();
         let envelope = Envelope {
             from: ReversePath(Some(from.clone())),
-            recipients: to.into_iter().map(|to| Recipient::new(ForwardPath(to))).collect(),
+            recipients: to.iter().cloned().map(|to| Recipient::new(ForwardPath(to))).collect(),
             body,
             smtputf8: false,
             returns: Returns::Unsaid,
@@ -62,9 +69,21 @@ impl Lab {
         };
         let at = SocketAddr::new(address, SUBMISSION_PORT);
         let host = host.in_room(Room::Mail);
-        let outcome = match submit(&host, at, settings, &envelope, message, cause).await {
-            Ok(lines) => Outcome::Lines { lines },
-            Err(problem) => Outcome::failed(problem),
+        // A draft that cannot be kept is no reason not to send.
+        let desk = match drafts.is_empty() {
+            true => Ok(None),
+            false => Desk::edit(&host, address, &from, drafts, cause).await.map(Some),
+        };
+        let cause = desk.as_ref().ok().and_then(Option::as_ref).map_or(cause, Desk::cause);
+        let sent = submit(&host, at, settings, &envelope, message, cause).await;
+        let cleared = match (desk, &sent) {
+            (Ok(Some(desk)), Ok(_)) => desk.clear().await,
+            (desk, _) => desk.map(drop),
+        };
+        let outcome = match (sent, cleared) {
+            (Ok(lines), Ok(())) => Outcome::Lines { lines },
+            (Err(problem), _) => Outcome::failed(problem),
+            (_, Err(error)) => Outcome::failed(format!("the draft: {error}")),
         };
         Ok((event, outcome))
     }
@@ -86,6 +105,51 @@ impl Lab {
                 Err(_) => Ok(self.mailbox_of(word.get_ref())?.0),
             })
             .collect()
+    }
+}
+
+/// Where a message is edited (course M2.1): its draft on the server.
+struct Desk {
+    imap: ImapConnection,
+    draft: Option<NonZeroU32>,
+}
+
+impl Desk {
+    /// Keeps each text in place of the one before.
+    async fn edit(
+        host: &Host,
+        server: IpAddr,
+        user: &Address,
+        texts: Vec<Vec<u8>>,
+        cause: Cause,
+    ) -> Result<Self, ImapError> {
+        let at = SocketAddr::new(server, IMAP_PORT);
+        let password = Password::new(user.local());
+        let password = password.map_err(|error| ImapError::Tls(error.to_string()))?;
+        let mut imap = ImapConnection::open(host, at, &ImapSettings::default(), cause).await?;
+        imap.log_in(&user.to_string(), &password, imap.cause()).await?;
+        let mut draft = None;
+        for text in texts {
+            let id = fields::first(&text, "Message-ID").map(decode::header_text);
+            let id = id.unwrap_or_default();
+            let kept = imap.keep_draft(text.into(), &id, draft, imap.cause()).await?;
+            draft = kept.1.map(|Uid(uid)| uid);
+        }
+        Ok(Self { imap, draft })
+    }
+
+    fn cause(&self) -> Cause {
+        self.imap.cause()
+    }
+
+    /// The message is sent: its draft goes.
+    async fn clear(mut self) -> Result<(), ImapError> {
+        if let Some(draft) = self.draft {
+            self.imap.remove_draft(draft, self.imap.cause()).await?;
+        }
+        let cause = self.imap.cause();
+        self.imap.log_out(cause).await;
+        Ok(())
     }
 }
 
@@ -122,6 +186,7 @@ fn message(
     from: &Address,
     to: &[Address],
     write: &Write,
+    text: &str,
 ) -> Vec<u8> {
     let mut rng = host.rng();
     let mut random = || format!("{:016x}", rng.random::<u64>());
@@ -133,7 +198,7 @@ fn message(
     let mut draft = Draft::new(sender, date, message_id, random());
     draft.to = to.iter().cloned().map(Person::new).collect();
     draft.subject.clone_from(&write.subject);
-    draft.text.clone_from(&write.text);
+    text.clone_into(&mut draft.text);
     draft.attachments = write.attach.iter().map(attachment).collect();
     draft.body = body_of(write);
     let mut message = draft.write();

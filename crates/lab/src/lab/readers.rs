@@ -168,7 +168,7 @@ fn subject_of(message: &[u8]) -> String {
 }
 
 /// Where IMAP begins in clear (RFC 9051 §2.1).
-const IMAP_PORT: u16 = 143;
+pub(super) const IMAP_PORT: u16 = 143;
 /// Messages read at once.
 const MESSAGES_MAX: usize = 1_000;
 

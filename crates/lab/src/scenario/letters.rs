@@ -20,6 +20,10 @@ pub struct Write {
     /// The text.
     #[serde(default)]
     pub text: String,
+    /// Texts that it had before: the agent keeps each as a draft on the server,
+    /// in place of the one before, and removes the last when the message is sent.
+    #[serde(default)]
+    pub drafts: Vec<String>,
     /// Files that go with it.
     #[serde(default)]
     pub attach: Vec<Attachment>,

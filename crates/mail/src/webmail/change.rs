@@ -11,7 +11,7 @@ use capa7_mail_proto::mailbox::{Flag, SpecialUse, Uid};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::folders::{self, Name};
+use super::folders::Name;
 use super::problem::Problem;
 use super::route::{Ask, json};
 
@@ -79,7 +79,7 @@ pub(crate) async fn delete(ask: &Ask) -> Result<Response, Problem> {
     let uids = set(uids)?;
     let cause = ask.cause();
     let mut imap = ask.session.imap(&ask.gateway, &folder, cause).await?;
-    let trash = folders::of_use(&mut imap, SpecialUse::Trash, cause).await?;
+    let trash = imap.mailbox_for(SpecialUse::Trash, cause).await?;
     imap.select(&folder, Access::ReadWrite, cause).await?;
     if folder == trash {
         imap.remove(uids, cause).await?;

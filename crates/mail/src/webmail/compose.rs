@@ -9,9 +9,7 @@ use bytes::Bytes;
 use capa7_http::message::Response;
 use capa7_mail_proto::address::{Address, ForwardPath, ReversePath};
 use capa7_mail_proto::envelope::{BodyKind, Envelope, Recipient, Returns};
-use capa7_mail_proto::imap::client::ClientCommand;
 use capa7_mail_proto::imap::command::{Access, FlagChange};
-use capa7_mail_proto::imap::search::SearchKey;
 use capa7_mail_proto::imap::sequence::SequenceSet;
 use capa7_mail_proto::mailbox::{Flag, SpecialUse};
 use capa7_mail_proto::message::compose::{self, Attachment, Draft, RecipientField, Unfinished};
@@ -22,9 +20,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::problem::Problem;
+use super::read;
 use super::route::{Ask, json};
 use super::session::secret;
-use super::{folders, read};
 use crate::imap_client::ImapConnection;
 use crate::smtp::connection::{ClientSettings, Connection, TlsUse};
 
@@ -102,22 +100,9 @@ pub(crate) async fn save(ask: &Ask) -> Result<Response, Problem> {
     let message = draft(ask, &written, files, &id)?;
     let cause = ask.cause();
     let mut imap = ask.session.imap(&ask.gateway, "INBOX", cause).await?;
-    let drafts = folders::of_use(&mut imap, SpecialUse::Drafts, cause).await?;
-    let flags = vec![Flag::system("\\Draft"), Flag::system("\\Seen")];
-    let mut uid = imap.append(&drafts, flags, message.write().into(), cause).await?;
-    if uid.is_none() || written.draft.is_some() {
-        imap.select(&drafts, Access::ReadWrite, cause).await?;
-    }
-    if uid.is_none() {
-        // A server without UIDPLUS does not tell its number (RFC 4315 §3).
-        let key = SearchKey::Header("Message-ID".to_owned(), id);
-        imap.run(ClientCommand::Noop, cause).await?;
-        uid = imap.search(key, cause).await?.last().copied();
-    }
-    if let Some(old) = written.draft {
-        imap.remove(SequenceSet::of([old]), cause).await?;
-    }
-    let uid = uid.map(|uid| uid.0);
+    let before = written.draft;
+    let kept = imap.keep_draft(message.write().into(), &id, before, cause).await?;
+    let (drafts, uid) = (kept.0, kept.1.map(|uid| uid.0));
     Ok(json(&json!({ "folder": drafts, "uid": uid, "sections": sections }), imap.cause()))
 }
 
@@ -163,7 +148,7 @@ pub(crate) async fn send(ask: &Ask) -> Result<Response, Problem> {
 /// Puts the own copy among the sent ones; only then the draft goes.
 async fn keep(ask: &Ask, written: &Written, own: Bytes, cause: Cause) -> Result<Cause, Problem> {
     let mut imap = ask.session.imap(&ask.gateway, "INBOX", cause).await?;
-    let sent = folders::of_use(&mut imap, SpecialUse::Sent, cause).await?;
+    let sent = imap.mailbox_for(SpecialUse::Sent, cause).await?;
     imap.append(&sent, vec![Flag::system("\\Seen")], own, cause).await?;
     if let Err(problem) = tidy(&mut imap, written, cause).await {
         tracing::debug!(%problem, "a draft stays, or an answered message is not marked");
@@ -173,9 +158,7 @@ async fn keep(ask: &Ask, written: &Written, own: Bytes, cause: Cause) -> Result<
 
 async fn tidy(imap: &mut ImapConnection, written: &Written, cause: Cause) -> Result<(), Problem> {
     if let Some(draft) = written.draft {
-        let drafts = folders::of_use(imap, SpecialUse::Drafts, cause).await?;
-        imap.select(&drafts, Access::ReadWrite, cause).await?;
-        imap.remove(SequenceSet::of([draft]), cause).await?;
+        imap.remove_draft(draft, cause).await?;
     }
     if let Some(Place { folder, uid }) = &written.answers {
         imap.select(folder, Access::ReadWrite, cause).await?;

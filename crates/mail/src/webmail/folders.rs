@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 
 use super::problem::Problem;
 use super::route::{Ask, json};
-use crate::imap_client::{Folder, ImapConnection};
-use capa7_net::Cause;
+use crate::imap_client::Folder;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,21 +91,4 @@ pub(crate) async fn delete(ask: &Ask) -> Result<Response, Problem> {
 fn checked(name: &str) -> Result<String, Problem> {
     let parsed = MailboxName::parse(name.trim());
     parsed.map(|name| name.to_string()).map_err(|error| Problem::Malformed(error.to_string()))
-}
-
-/// The folder for a use, made when there is none.
-pub(crate) async fn of_use(
-    imap: &mut ImapConnection,
-    usage: SpecialUse,
-    cause: Cause,
-) -> Result<String, Problem> {
-    let folders = imap.folders(cause).await?;
-    if let Some(found) = folders.into_iter().find(|folder| folder.special_use == Some(usage)) {
-        return Ok(found.name);
-    }
-    let mailbox = usage.attribute().trim_start_matches('\\').to_owned();
-    let special = imap.machine().can("CREATE-SPECIAL-USE").then_some(usage);
-    imap.run(ClientCommand::Create { mailbox: mailbox.clone(), special_use: special }, cause)
-        .await?;
-    Ok(mailbox)
 }
