@@ -154,18 +154,25 @@ impl Lab {
     /// Has a mail server give a certain reply.
     pub(super) fn order_reply(&self, fault: &ReplyFault) -> Result<(String, OrderId), LabError> {
         let (described, host) = self.host(fault.host.get_ref())?;
+        let recipient = match &fault.recipient {
+            Some(word) => self.recipients(std::slice::from_ref(word))?.pop(),
+            None => None,
+        };
         let order = Order {
             role: match fault.port.get_ref() {
                 25 => Role::Mx,
                 _ => Role::Submission,
             },
+            recipient,
             stage: match fault.to {
+                SmtpCommand::Greeting => Stage::Greeting,
+                SmtpCommand::Hello => Stage::Hello,
                 SmtpCommand::Mail => Stage::Mail,
                 SmtpCommand::Rcpt => Stage::Recipient,
                 SmtpCommand::Data => Stage::Data,
                 SmtpCommand::End => Stage::Message,
             },
-            reply: refusal(*fault.code.get_ref(), fault.text.as_deref()),
+            reply: refusal(fault),
             skip: fault.skip,
             count: fault.count,
             until: fault.lasting.map(|lasting| host.now() + lasting.0),
@@ -197,9 +204,13 @@ impl Lab {
 
 /// A reply of somebody else's choosing; X.0.0 says no more than the code does
 /// (RFC 3463 §3.1).
-fn refusal(code: u16, text: Option<&str>) -> Reply {
+fn refusal(fault: &ReplyFault) -> Reply {
+    let code = *fault.code.get_ref();
     let usual = if code < 500 { "not now; try again later" } else { "no, and not later either" };
-    Reply::new(code, Some((0, 0)), text.unwrap_or(usual))
+    // RFC 2034 §4: greetings carry no enhanced code.
+    let is_greeting = matches!(fault.to, SmtpCommand::Greeting | SmtpCommand::Hello);
+    let enhanced = (!is_greeting).then_some((0, 0));
+    Reply::new(code, enhanced, fault.text.as_deref().unwrap_or(usual))
 }
 
 /// Recipients of a queue that a check looks at.

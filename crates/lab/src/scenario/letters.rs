@@ -180,7 +180,10 @@ pub struct ReplyFault {
     pub host: Spanned<String>,
     /// To what.
     pub to: SmtpCommand,
-    /// The code: 400 to 599; after 421 the server closes.
+    /// Of RCPT only those for this one: a person of the world, or an address.
+    pub recipient: Option<Spanned<String>>,
+    /// The code: 400 to 599, as a greeting 421 or 554; after 421 the server
+    /// closes.
     pub code: Spanned<u16>,
     /// The words beside it.
     pub text: Option<String>,
@@ -199,6 +202,12 @@ pub struct ReplyFault {
 /// A point at which a mail server may say no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum SmtpCommand {
+    /// The connection: it is the server's greeting that says no.
+    #[serde(rename = "greeting")]
+    Greeting,
+    /// EHLO and HELO.
+    #[serde(rename = "EHLO")]
+    Hello,
     /// MAIL.
     #[serde(rename = "MAIL")]
     Mail,

@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::deeds::{Action, Fault, Load, Send};
 use super::file::{Claim, FilterText, MeasureValue, ScenarioFile};
-use super::letters::{Attachment, Read, ReadProtocol};
+use super::letters::{Attachment, Read, ReadProtocol, SmtpCommand};
 use crate::source::SourceError;
 use crate::world::build::Place;
 use crate::world::{SocketService, World};
@@ -450,6 +450,18 @@ impl Names<'_> {
                 if !(400..600).contains(code) {
                     let problem = "a refusal is a code from 400 to 599: 451, 550";
                     return Err(self.place.error(&reply.code.span(), problem));
+                }
+                // RFC 5321 §3.1, §3.8: what a greeting can say.
+                if reply.to == SmtpCommand::Greeting && ![421, 554].contains(code) {
+                    let problem = "a greeting that says no has the code 421 or 554";
+                    return Err(self.place.error(&reply.code.span(), problem));
+                }
+                if let Some(recipient) = &reply.recipient {
+                    if reply.to != SmtpCommand::Rcpt {
+                        let problem = "one recipient is named at RCPT only: to = \"RCPT\"";
+                        return Err(self.place.error(&recipient.span(), problem));
+                    }
+                    self.recipient(recipient)?;
                 }
                 if !MAIL_PORTS.contains(port) {
                     let problem = "mail comes in at the ports 25, 587 and 465";

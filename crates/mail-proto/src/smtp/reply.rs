@@ -106,6 +106,12 @@ impl Reply {
         matches!(self.code.severity(), Severity::Transient)
     }
 
+    /// Whether the server closes after it (RFC 5321 §3.8).
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.code.number() == CLOSING
+    }
+
     /// Appends the reply as it travels: every line with its code, and with the
     /// enhanced code (RFC 2034 §4). Text is cut so that a line keeps within 512
     /// octets (RFC 5321 §4.5.3.1.5); control characters become blanks, so that
@@ -304,6 +310,9 @@ const WRITTEN_LINE_OCTETS_MAX: usize = 512;
 pub const REPLY_LINE_OCTETS_MAX: usize = 2_048;
 /// Lines of one reply; an EHLO reply of a large server has about 20.
 pub const REPLY_LINES_MAX: usize = 128;
+
+/// `421`: the server closes (RFC 5321 §4.2.2).
+const CLOSING: u16 = 421;
 
 #[cfg(test)]
 mod tests {

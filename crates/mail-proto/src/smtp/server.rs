@@ -17,10 +17,11 @@ use std::sync::Arc;
 
 use capa7_dissect::Cause;
 
-use super::command::{self, Command};
+use super::command::{self, Command, RecipientPath};
 use super::line::Inbox;
 use super::refusal::Refusal;
 use super::reply::Reply;
+use crate::address::Address;
 
 mod config;
 mod greeting;
@@ -50,6 +51,8 @@ pub struct Session {
     user: Option<String>,
     counts: Counts,
     is_stopping: bool,
+    /// The greeting said that nothing is taken from this client.
+    is_turned_away: bool,
     /// The event of the last bytes.
     cause: Cause,
     /// Seconds since 1970.
@@ -59,6 +62,8 @@ pub struct Session {
 /// Where the session is. A state that waits for an answer takes no bytes.
 #[derive(Debug)]
 enum State {
+    /// Waits for [`Input::Policy`] about the greeting.
+    Greeting,
     /// A command is next; perhaps a message has begun.
     Commands(Option<Transaction>),
     /// Waits for [`Input::Policy`] about the command.
@@ -111,21 +116,26 @@ impl Session {
     /// A session that has just begun: its greeting is the first output.
     #[must_use]
     pub fn new(config: Arc<SessionConfig>, peer: Peer) -> Self {
-        let greeting = Reply::new(220, None, format!("{} ESMTP capa7", config.hostname));
+        let asks_policy = config.asks_policy;
         let mut session = Self {
             config,
             peer,
-            state: State::Commands(None),
+            state: State::Greeting,
             inbox: Inbox::default(),
             outbox: VecDeque::new(),
             hello: None,
             user: None,
             counts: Counts::default(),
             is_stopping: false,
+            is_turned_away: false,
             cause: Cause::NONE,
             now_s: 0,
         };
-        session.say(&greeting);
+        if asks_policy {
+            session.ask_policy(Stage::Greeting, None);
+        } else {
+            session.state = session.greet(None);
+        }
         session
     }
 
@@ -140,6 +150,7 @@ impl Session {
                 self.inbox.push(bytes);
                 state
             }
+            (Input::Policy(refusal), State::Greeting) => self.greet(refusal),
             (Input::Policy(refusal), State::Policy(command, begun)) => {
                 self.on_policy(refusal, *command, begun)
             }
@@ -216,6 +227,11 @@ impl Session {
             Ok(command) => command,
             Err(error) => return self.refuse(&Refusal::Command(error), State::Commands(begun)),
         };
+        // RFC 5321 §3.1: after a greeting of 554 only QUIT is obeyed.
+        if self.is_turned_away && command != Command::Quit {
+            let refusal = Refusal::Sequence("no mail is taken from you here; say QUIT");
+            return self.refuse(&refusal, State::Commands(begun));
+        }
         if is_idle(&command) {
             self.counts.idle_commands += 1;
             if self.counts.idle_commands > self.config.idle_commands_max {
@@ -223,10 +239,18 @@ impl Session {
             }
         }
         if let Some(stage) = stage_of(&command).filter(|_| self.config.asks_policy) {
-            self.outbox.push_back(Output::AskPolicy { stage, cause: self.cause });
+            let recipient = match &command {
+                Command::Rcpt(RecipientPath::Path(path), _) => Some(path.0.clone()),
+                _ => None,
+            };
+            self.ask_policy(stage, recipient);
             return Next::Wait(State::Policy(Box::new(command), begun));
         }
         self.obey(command, begun)
+    }
+
+    fn ask_policy(&mut self, stage: Stage, recipient: Option<Address>) {
+        self.outbox.push_back(Output::AskPolicy { stage, recipient, cause: self.cause });
     }
 
     fn on_policy(
@@ -242,7 +266,7 @@ impl Session {
         };
         self.say(&reply);
         // RFC 5321 §3.8: 421 is said when the server closes.
-        if reply.code.number() == CLOSING {
+        if reply.is_closing() {
             self.abandon(begun);
             return self.close();
         }
@@ -340,9 +364,10 @@ impl Session {
     }
 }
 
-/// Which commands of a transaction a policy may refuse.
+/// Which commands a policy may refuse.
 const fn stage_of(command: &Command) -> Option<Stage> {
     match command {
+        Command::Helo(_) | Command::Ehlo(_) => Some(Stage::Hello),
         Command::Mail(..) => Some(Stage::Mail),
         Command::Rcpt(..) => Some(Stage::Recipient),
         Command::Data => Some(Stage::Data),
@@ -366,9 +391,6 @@ fn help() -> Reply {
     reply.lines.push("Others: EHLO HELO BDAT RSET NOOP VRFY STARTTLS AUTH QUIT".to_owned());
     reply
 }
-
-/// The server closes (RFC 5321 §4.2.2).
-const CLOSING: u16 = 421;
 
 #[cfg(test)]
 mod tests;

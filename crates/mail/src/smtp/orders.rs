@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use capa7_mail_proto::address::Address;
 use capa7_mail_proto::smtp::reply::Reply;
 use capa7_mail_proto::smtp::server::{Role, Stage};
 use capa7_net::Time;
@@ -18,6 +19,8 @@ pub struct Order {
     pub role: Role,
     /// To what.
     pub stage: Stage,
+    /// Of RCPT only those that name this one; none is all.
+    pub recipient: Option<Address>,
     /// The reply, 4xx or 5xx (RFC 5321 §4.2.1); after 421 the server closes.
     pub reply: Reply,
     /// So many are answered as usual first.
@@ -77,11 +80,20 @@ impl Orders {
     }
 
     /// The reply to be given at this point, if there is one.
-    pub(super) fn reply(&self, role: Role, stage: Stage, now: Time) -> Option<Reply> {
+    pub(super) fn reply(
+        &self,
+        role: Role,
+        stage: Stage,
+        recipient: Option<&Address>,
+        now: Time,
+    ) -> Option<Reply> {
         let mut board = self.lock();
         board.orders.retain(|given| !given.is_spent(now));
-        let mut fits =
-            board.orders.iter_mut().filter(|it| it.order.role == role && it.order.stage == stage);
+        let mut fits = board.orders.iter_mut().filter(|given| {
+            let order = &given.order;
+            let names = order.recipient.as_ref().is_none_or(|one| Some(one) == recipient);
+            order.role == role && order.stage == stage && names
+        });
         let obeyed = fits.find_map(|given| {
             given.seen += 1;
             (given.seen > given.order.skip).then_some(given)
@@ -110,6 +122,7 @@ mod tests {
         Order {
             role: Role::Mx,
             stage: Stage::Recipient,
+            recipient: None,
             reply: Reply::new(reply, None, "no"),
             skip: 0,
             count: None,
@@ -118,7 +131,7 @@ mod tests {
     }
 
     fn said(orders: &Orders, at: u64) -> Option<u16> {
-        let reply = orders.reply(Role::Mx, Stage::Recipient, Time(at));
+        let reply = orders.reply(Role::Mx, Stage::Recipient, None, Time(at));
         reply.map(|reply| reply.code.number())
     }
 
@@ -140,10 +153,23 @@ mod tests {
     fn an_order_is_for_one_command_of_one_kind_of_listener() {
         let orders = Orders::default();
         let id = orders.give(order(450));
-        assert_eq!(orders.reply(Role::Submission, Stage::Recipient, Time(0)), None);
-        assert_eq!(orders.reply(Role::Mx, Stage::Mail, Time(0)), None);
+        assert_eq!(orders.reply(Role::Submission, Stage::Recipient, None, Time(0)), None);
+        assert_eq!(orders.reply(Role::Mx, Stage::Mail, None, Time(0)), None);
         assert_eq!(said(&orders, 0), Some(450));
         assert!(orders.take_back(id));
         assert_eq!(said(&orders, 0), None);
+    }
+
+    #[test]
+    fn an_order_may_be_for_one_recipient() {
+        let orders = Orders::default();
+        let address = |text: &str| text.parse::<Address>().unwrap();
+        let (one, other) = (address("beatriz@a.test"), address("carlos@a.test"));
+        orders.give(Order { recipient: Some(one.clone()), count: Some(1), ..order(550) });
+        let said = |to: Option<&Address>| {
+            orders.reply(Role::Mx, Stage::Recipient, to, Time(0)).map(|said| said.code.number())
+        };
+        assert_eq!((said(Some(&other)), said(None)), (None, None));
+        assert_eq!((said(Some(&one)), said(Some(&one))), (Some(550), None));
     }
 }

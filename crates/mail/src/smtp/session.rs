@@ -139,8 +139,8 @@ impl Connection {
                 let verdict = self.recipient(&address);
                 self.tell(Input::Recipient(verdict));
             }
-            Output::AskPolicy { stage, cause } => {
-                let reply = self.ordered(stage, cause);
+            Output::AskPolicy { stage, recipient, cause } => {
+                let reply = self.ordered(stage, recipient.as_ref(), cause);
                 self.tell(Input::Policy(reply));
             }
             Output::CheckSender { user, from } => {
@@ -170,7 +170,7 @@ impl Connection {
             }
             Output::Data(bytes) => self.keep(&bytes).await,
             Output::EndMessage { envelope, cause } => {
-                let acceptance = match self.ordered(Stage::Message, cause) {
+                let acceptance = match self.ordered(Stage::Message, None, cause) {
                     Some(reply) => {
                         self.message = None;
                         Acceptance::Refused(reply)
@@ -188,10 +188,12 @@ impl Connection {
     }
 
     /// What the server was ordered to say, with a note of it.
-    fn ordered(&self, stage: Stage, cause: Cause) -> Option<Reply> {
+    fn ordered(&self, stage: Stage, recipient: Option<&Address>, cause: Cause) -> Option<Reply> {
         let Shared { orders, session, .. } = &*self.shared;
-        let reply = orders.as_ref()?.reply(session.role, stage, self.host.now())?;
+        let reply = orders.as_ref()?.reply(session.role, stage, recipient, self.host.now())?;
         let to = match stage {
+            Stage::Greeting => "the connection",
+            Stage::Hello => "EHLO",
             Stage::Mail => "MAIL",
             Stage::Recipient => "RCPT",
             Stage::Data => "DATA",

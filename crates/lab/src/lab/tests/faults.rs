@@ -94,6 +94,15 @@ fn a_mail_server_gives_the_reply_of_a_fault() {
     assert_eq!(end, ("220 250 250 250 250 354 452 221".to_owned(), 1));
     let other_port = reply(r#"to = "MAIL", code = 451, port = 587"#);
     assert_eq!(other_port, ("220 250 250 250 250 354 250 221".to_owned(), 0));
+    // RFC 5321 §3.1, §3.8: at the greeting and at EHLO, whatever comes then.
+    let turned_away = reply(r#"to = "greeting", code = 554"#);
+    assert_eq!(turned_away, ("554 503 503 503 503 503 500 500 500 500 221".to_owned(), 1));
+    let hello = reply(r#"to = "EHLO", code = 550"#);
+    assert_eq!(hello, ("220 550 503 503 503 503 500 500 500 500 221".to_owned(), 1));
+    let other = reply(r#"to = "RCPT", recipient = "george", code = 550"#);
+    assert_eq!(other, ("220 250 250 250 250 354 250 221".to_owned(), 0));
+    let named = reply(r#"to = "RCPT", recipient = "andrea", code = 550, skip = 1"#);
+    assert_eq!(named, ("220 250 250 250 550 354 250 221".to_owned(), 1));
     let over = dialogue(
         r#"{ reply = { host = "mail.umass.edu", to = "MAIL", code = 451, lasting = "1ms" } },
             { reply = { host = "mail.umass.edu", to = "RCPT", code = 451 } }, { clear = true }"#,

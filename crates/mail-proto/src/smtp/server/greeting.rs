@@ -6,6 +6,21 @@ use crate::smtp::refusal::Refusal;
 use crate::smtp::reply::Reply;
 
 impl Session {
+    /// The first word (RFC 5321 §3.1), or what a policy says instead.
+    pub(super) fn greet(&mut self, refusal: Option<Reply>) -> State {
+        let Some(reply) = refusal else {
+            let text = format!("{} ESMTP capa7", self.config.hostname);
+            self.say(&Reply::new(220, None, text));
+            return State::Commands(None);
+        };
+        self.say(&reply);
+        if reply.is_closing() {
+            return self.close();
+        }
+        self.is_turned_away = true;
+        State::Commands(None)
+    }
+
     pub(super) fn on_hello(&mut self, hello: Hello, begun: Option<Transaction>) -> Next {
         self.abandon(begun);
         let greeting = format!("{} greets {}", self.config.hostname, hello.name);

@@ -51,13 +51,15 @@ pub enum Output {
         /// The command's event.
         cause: Cause,
     },
-    /// Is this command to be refused, whatever it says? Answer with
+    /// Is the client, or this command, to be refused, whatever it says? Answer with
     /// [`Input::Policy`]. Only asked when
     /// [`super::SessionConfig::asks_policy`] is set, and never about
     /// [`Stage::Message`].
     AskPolicy {
         /// Which command.
         stage: Stage,
+        /// Of RCPT, whom it names; none for `Postmaster` alone.
+        recipient: Option<Address>,
         /// The command's event.
         cause: Cause,
     },
@@ -112,9 +114,13 @@ pub enum Output {
     Close,
 }
 
-/// A point of a transaction where a server may say no for reasons of its own.
+/// A point of a session where a server may say no for reasons of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
+    /// The server's own first word.
+    Greeting,
+    /// EHLO or HELO.
+    Hello,
     /// MAIL.
     Mail,
     /// RCPT.

@@ -22,6 +22,11 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(config: SessionConfig) -> Self {
+        Self::with_policy(config, VecDeque::new())
+    }
+
+    /// A session whose policy says this, one after the other.
+    fn with_policy(config: SessionConfig, policy: VecDeque<Option<Reply>>) -> Self {
         let peer = Peer {
             address: IpAddr::from([192, 0, 2, 7]),
             tls: None,
@@ -35,7 +40,7 @@ impl Driver {
             taken: Vec::new(),
             is_closed: false,
             tls_asked: 0,
-            policy: VecDeque::new(),
+            policy,
             asked: Vec::new(),
         };
         driver.run();
@@ -351,8 +356,9 @@ fn a_policy_refuses_a_command_and_the_transaction_stays_as_it_was() {
     let no = |code| Some(Reply::new(code, Some((7, 1)), "not today"));
     let config = SessionConfig { asks_policy: true, ..SessionConfig::new("mx.example", Role::Mx) };
     let mut driver = Driver::new(config);
-    driver.policy = [no(451), None, no(550), None, no(451)].into();
-    driver.say("EHLO a.example\r\n");
+    driver.policy = [no(550), None, no(451), None, no(550), None, no(451)].into();
+    driver.expect("EHLO a.example\r\n", "550 5.7.1 not today");
+    driver.say("HELO a.example\r\n");
     driver.expect("MAIL FROM:<andrea@a.example>\r\n", "451 4.7.1 not today");
     let said = driver.say(
         "MAIL FROM:<andrea@a.example>\r\nRCPT TO:<carlos@x.example>\r\n\
@@ -364,7 +370,29 @@ fn a_policy_refuses_a_command_and_the_transaction_stays_as_it_was() {
     driver.expect("Subject: x\r\n\r\nx\r\n.\r\n", "250 ");
     assert_eq!(driver.taken.len(), 1);
     let (mail, to, data) = (Stage::Mail, Stage::Recipient, Stage::Data);
-    assert_eq!(driver.asked, [mail, mail, to, to, data, data]);
+    let hello = Stage::Hello;
+    let asked = [Stage::Greeting, hello, hello, mail, mail, to, to, data, data];
+    assert_eq!(driver.asked, asked);
+}
+
+/// RFC 5321 §3.1: who is greeted with 554 may say QUIT and nothing else; after
+/// 421 the server closes.
+#[test]
+fn a_client_that_is_turned_away_is_told_at_the_greeting() {
+    let config =
+        || SessionConfig { asks_policy: true, ..SessionConfig::new("mx.example", Role::Mx) };
+    let no = |code| [Some(Reply::new(code, None, "no mail here"))].into();
+    let mut driver = Driver::with_policy(config(), no(554));
+    assert_eq!(driver.said, "554 no mail here\r\n");
+    driver.expect("EHLO a.example\r\n", "503 5.5.1 ");
+    driver.expect("MAIL FROM:<andrea@a.example>\r\n", "503 5.5.1 ");
+    driver.expect_end(b"QUIT\r\n", "221 ");
+    let driver = Driver::with_policy(config(), no(421));
+    assert_eq!(driver.said, "421 no mail here\r\n");
+    assert!(driver.is_closed);
+    let mut stopped = Driver::with_policy(config(), no(554));
+    stopped.handle(Input::Stopping);
+    assert!(stopped.is_closed);
 }
 
 /// RFC 5321 §3.8: 421 is the last word.
@@ -372,7 +400,7 @@ fn a_policy_refuses_a_command_and_the_transaction_stays_as_it_was() {
 fn a_policy_that_says_421_closes() {
     let config = SessionConfig { asks_policy: true, ..SessionConfig::new("mx.example", Role::Mx) };
     let mut driver = Driver::new(config);
-    driver.policy = [None, Some(Reply::new(421, Some((3, 2)), "closing"))].into();
+    driver.policy = [None, None, Some(Reply::new(421, Some((3, 2)), "closing"))].into();
     driver.say("EHLO a.example\r\nMAIL FROM:<andrea@a.example>\r\n");
     driver.expect_end(b"RCPT TO:<carlos@x.example>\r\nQUIT\r\n", "421 4.3.2 closing");
 }
