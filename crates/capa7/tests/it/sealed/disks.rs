@@ -281,3 +281,87 @@ fn a_read_only_disk_is_answered_451_until_it_can_be_written() {
     cell.await_inbox(2);
     cell.check(2);
 }
+
+/// One session that appends and copies until the disk has been full; the texts
+/// whose APPEND was answered OK, and how many COPY were.
+struct Worked {
+    kept: Vec<String>,
+    copied: usize,
+    refused: usize,
+}
+
+/// Appends messages of its own to a mailbox and copies them to Archive, each a
+/// bounded number of times.
+fn work(port: u16, client: usize) -> Worked {
+    let mut session = Imap::log_in(port, "andrea");
+    let mut worked = Worked { kept: Vec::new(), copied: 0, refused: 0 };
+    session.say("s SELECT Drafts", "s OK");
+    for number in 0..APPENDS {
+        let text = format!("text-{client}-{number}-end");
+        let body = format!("Subject: {text}\r\n\r\n{}", "0123456789abcde\r\n".repeat(1_200));
+        session.say(&format!("a APPEND Drafts {{{}}}", body.len()), "+ ");
+        let answer = session.say(&body, "a ");
+        if answer.starts_with("a OK") {
+            worked.kept.push(text);
+        } else {
+            assert!(answer.starts_with("a NO [OVERQUOTA]"), "{answer}");
+            worked.refused += 1;
+        }
+        let answer = session.say("c COPY 1 Archive", "c ");
+        if answer.starts_with("c OK") {
+            worked.copied += 1;
+        } else {
+            assert!(answer.starts_with("c NO [OVERQUOTA]"), "{answer}");
+            worked.refused += 1;
+        }
+    }
+    worked
+}
+
+// RFC 9051 §6.3.12, §6.4.7: an APPEND or COPY that fails leaves the mailbox as
+// it was; RFC 5530 §3: OVERQUOTA. What was answered OK is there.
+#[test]
+fn sessions_that_append_and_copy_at_once_lose_nothing_when_the_disk_fills() {
+    let Some(mut cell) = Cell::start("16m", "6m") else { return };
+    // Two of six MiB are left, which the sessions themselves fill.
+    cell.shell.run("dd if=/dev/zero of=data/mailboxes/fill bs=4k count=1024");
+    assert!(cell.append().starts_with("a OK"), "something to copy");
+    let mut session = Imap::log_in(cell.imap, "andrea");
+    session.say("a CREATE Archive", "a ");
+    let port = cell.imap;
+    let worked: Vec<Worked> = std::thread::scope(|scope| {
+        let clients: Vec<_> =
+            (0..4).map(|client| scope.spawn(move || work(port, client))).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    let (mut kept, mut copied): (Vec<String>, usize) = (Vec::new(), 0);
+    assert!(worked.iter().map(|one| one.refused).sum::<usize>() > 0, "the disk was full");
+    for one in worked {
+        kept.extend(one.kept);
+        copied += one.copied;
+    }
+    assert!(kept.len() > 10 && copied > 10, "{} kept, {copied} copied", kept.len());
+    // There is room again: every session goes on, also one from before.
+    cell.free("mailboxes");
+    let deadline = Instant::now() + PATIENCE;
+    while !cell.append().starts_with("a OK") {
+        assert!(Instant::now() < deadline, "it does not go on: {}", cell.server.said);
+    }
+    session.say("s SELECT Drafts", "s OK");
+    session.say("c COPY 1 Archive", "c OK");
+    session.say("n SELECT Archive", &format!("* {} EXISTS", copied + 1));
+    session.wait_for("n OK");
+    let exists = format!("* {} EXISTS", kept.len() + 2);
+    session.say("d SELECT Drafts", &exists);
+    session.wait_for("d OK");
+    // Each is there once and whole.
+    for text in &kept {
+        let found = session.say(&format!("f SEARCH SUBJECT {text}"), "* SEARCH ");
+        assert!(found.trim_start_matches("* SEARCH ").trim().parse::<u32>().is_ok(), "{found}");
+        session.wait_for("f OK");
+    }
+    cell.check(kept.len() + 2 + copied + 1);
+}
+
+/// Messages of one session: four sessions need more than the disk has.
+const APPENDS: usize = 60;
