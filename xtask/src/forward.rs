@@ -1,5 +1,6 @@
 //! Commands that only call another tool: benchmarks and fuzzing.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -8,6 +9,8 @@ use crate::shell;
 
 /// How long each fuzz target runs when nobody says it, in seconds.
 const FUZZ_SECONDS: u32 = 60;
+/// Octets of an input, MiB of memory, seconds for one input.
+const FUZZ_BOUNDS: [&str; 3] = ["-max_len=4096", "-rss_limit_mb=2048", "-timeout=20"];
 
 /// Builds and runs `bench/` in release mode: `dns`, `net` or `mail`, with its own options.
 pub(crate) fn bench(which: &str, rest: &[&str]) -> Result<ExitCode> {
@@ -35,10 +38,20 @@ pub(crate) fn fuzz(rest: &[&str]) -> Result<ExitCode> {
         println!("fuzz: {target} for {seconds} s");
         let mut cargo = shell::command("cargo");
         cargo.args(["+nightly", "fuzz", "run", target.as_str()]);
-        cargo.args(["--", &format!("-max_total_time={seconds}")]);
+        cargo.args(["--", &format!("-max_total_time={seconds}")]).args(FUZZ_BOUNDS);
+        if let Some(dictionary) = dictionary(&target) {
+            cargo.arg(format!("-dict={}", dictionary.display()));
+        }
         all_held &= shell::succeeds(&mut cargo)?;
     }
     Ok(exit_code(all_held))
+}
+
+/// The words of a target's protocol, which its name begins with; some have none.
+fn dictionary(target: &str) -> Option<PathBuf> {
+    let protocol = target.split('_').next().unwrap_or(target);
+    let file = shell::root().join(format!("fuzz/dictionaries/{protocol}.dict"));
+    file.is_file().then_some(file)
 }
 
 /// The names of the fuzz targets, sorted.
