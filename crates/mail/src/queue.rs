@@ -3,22 +3,28 @@
 //! ```text
 //!   SMTP server, webmail ── accept ──▶ journal (one sync for all that wait)
 //!                                        │ 250
-//!                                        ▼
-//!   rows (SQLite): who gets what, next attempt, outcome
-//!                                        │ due
-//!                  ┌─────────────────────┴──────────────────┐
-//!                  ▼                                        ▼
-//!            store, for own domains            MX ─▶ SMTP connection ─▶ next hop
+//!                  ┌─────────────────────┴──┐ for others, long ones, or with wishes
+//!                  ▼ for mailboxes here      ▼
+//!                lane ── cannot be now ──▶ rows (SQLite): who gets what, next attempt
+//!                  │                         │ due
+//!                  ▼            ┌────────────┴───────────┐
+//!                store ◀── own domains     MX ─▶ SMTP connection ─▶ next hop
 //! ```
+//!
+//! What is for mailboxes here goes there straight from the journal, in the
+//! order in which it was accepted. It comes into the rows only when it cannot be
+//! delivered at once.
 
 mod begin;
 mod disk;
 mod intake;
+mod lane;
 mod ledger;
 mod local;
 mod manage;
 mod notes;
 mod notices;
+mod progress;
 mod rows;
 mod runner;
 mod session;
@@ -122,6 +128,7 @@ struct Open {
 /// In the order in which they end.
 struct Tasks {
     intake: Task<()>,
+    lane: Task<()>,
     runner: Task<()>,
     ledger: Task<()>,
 }
@@ -226,6 +233,7 @@ impl Queue {
         let host = &self.shared.host;
         drop(submissions);
         let _ = host.timeout(STOP, tasks.intake).await;
+        let _ = host.timeout(STOP, tasks.lane).await;
         let _ = tell.send(Input::Stop);
         drop(tell);
         let _ = host.timeout(STOP, tasks.runner).await;

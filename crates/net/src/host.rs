@@ -242,6 +242,12 @@ impl Host {
         }
     }
 
+    /// Whether notes are kept: without a record they need not be made.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        self.network.shared.capture.is_on()
+    }
+
     /// Records what a program says of itself, and returns the note's number,
     /// a cause for what follows from it. None when nobody records.
     pub fn note(&self, note: Note) -> Cause {
@@ -288,19 +294,24 @@ impl Host {
         F: Fn(usize) -> W + Send + Sync + 'static,
         W: Future<Output = ()> + Send + 'static,
     {
+        let work = Arc::new(work);
+        let worker = |index| {
+            let work = Arc::clone(&work);
+            self.worker(name, move || work(index))
+        };
+        (0..count).map(worker).collect()
+    }
+
+    /// Starts one worker as [`Host::workers`] does. It may wait for a disk in
+    /// place: no other work shares its thread.
+    pub fn worker<F, W>(&self, name: &'static str, work: F) -> Task<()>
+    where
+        F: FnOnce() -> W + Send + 'static,
+        W: Future<Output = ()> + Send + 'static,
+    {
         match self.network.engine() {
-            Engine::Real(core) => {
-                let work = Arc::new(work);
-                (0..count)
-                    .map(|index| {
-                        let work = Arc::clone(&work);
-                        Task(TaskKind::Real(core.worker(self, name, move || work(index))))
-                    })
-                    .collect()
-            }
-            Engine::Virtual(core) => (0..count)
-                .map(|index| Task(TaskKind::Virtual(core.spawn(name, work(index)))))
-                .collect(),
+            Engine::Real(core) => Task(TaskKind::Real(core.worker(self, name, work))),
+            Engine::Virtual(core) => Task(TaskKind::Virtual(core.spawn(name, work()))),
         }
     }
 }

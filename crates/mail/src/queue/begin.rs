@@ -13,10 +13,12 @@ use rand::RngCore as _;
 use tokio::sync::mpsc;
 
 use super::disk::Disk;
+use super::lane::Lane;
+use super::progress::{Progress, Reached};
 use super::rows::{Location, Rows, Write};
 use super::runner::Runner;
 use super::shared::Shared;
-use super::{Open, Queue, QueueConfig, Tasks, intake, ledger};
+use super::{Open, Queue, QueueConfig, Tasks, intake, lane, ledger};
 use crate::spool::Incoming;
 use crate::spool::journal::Journal;
 use crate::store::Store;
@@ -38,6 +40,7 @@ impl Queue {
         let opened = host.blocking(move || open(on_host, config, users, store)).await?;
         let (shared, incoming, journal, rows) = opened;
         let shared = Arc::new(shared);
+        let kept = shared.clone();
         let (submissions, submitted) = mpsc::channel(WAITING_MAX);
         let (requests, requested) = mpsc::channel(WAITING_MAX);
         // Not bounded: each input answers an output of the one task that reads
@@ -53,17 +56,24 @@ impl Queue {
             tasks: Vec::new(),
             outbox: VecDeque::new(),
         };
+        let (lane, given) = Lane::new();
+        let (to_rows, also_to_rows, told) = (requests.clone(), requests.clone(), tell.clone());
+        let (taking, putting, writing) = (shared.clone(), shared.clone(), shared);
         let tasks = Tasks {
-            intake: host.spawn(
-                "queue-intake",
-                intake::run(shared.clone(), journal, submitted, requests.clone()),
-            ),
+            intake: host.worker("queue-intake", move || {
+                intake::run(taking, journal, submitted, lane, to_rows)
+            }),
+            lane: host.worker("queue-lane", move || lane::run(putting, given, also_to_rows)),
             ledger: host
-                .spawn("queue-ledger", ledger::run(shared.clone(), rows, requested, tell.clone())),
+                .worker("queue-ledger", move || ledger::run(writing, rows, requested, told)),
             runner: host.spawn("queue-runner", runner.run()),
         };
         let open = Open { submissions, requests, tell, tasks };
-        Ok(Self { shared, incoming: Arc::new(incoming), open: Arc::new(Mutex::new(Some(open))) })
+        Ok(Self {
+            shared: kept,
+            incoming: Arc::new(incoming),
+            open: Arc::new(Mutex::new(Some(open))),
+        })
     }
 }
 
@@ -103,22 +113,24 @@ fn open(
         files,
         reader: Mutex::new(Rows::open_to_read(&path).map_err(io::Error::other)?),
         last_id: Mutex::new(last),
+        progress: Progress::default(),
         _lock: lock,
         host,
         config,
     };
     let journal = Journal::open(shared.journal.clone(), shared.config.sync)?;
-    let left = intake::left_over(&shared, mark)?;
+    let beyond = rows.beyond().map_err(io::Error::other)?;
+    let (left, reached) = intake::left_over(&shared, mark, &beyond)?;
     if !left.is_empty() {
         tracing::info!("{} accepted messages are taken up from the journal", left.len());
     }
     let now = i64::try_from(shared.now().0).unwrap_or(i64::MAX);
     let known: BTreeSet<u64> =
         left.iter().filter(|one| one.location == Location::File).map(|one| one.id).collect();
-    if let Some(newest) = left.iter().map(|one| one.id).max() {
-        shared.next_id(capa7_mail_proto::queue::Moment(newest.saturating_mul(1_000)));
+    if let Some(Reached { last, .. }) = reached {
+        shared.next_id(capa7_mail_proto::queue::Moment(last.saturating_mul(1_000)));
     }
-    rows.write(&[Write::Import(left)]).map_err(io::Error::other)?;
+    rows.write(&[Write::Import(left)], reached).map_err(io::Error::other)?;
     rows.resume_local(now).map_err(io::Error::other)?;
     remove_unnamed(&shared, &rows, &known)?;
     ledger::sweep(&shared, &mut rows);

@@ -1,5 +1,6 @@
 //! The one task that writes the journal: whatever waits shares one sync.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::disk::Part;
+use super::lane::{Kept, Lane};
 use super::ledger::Request;
 use super::notes;
+use super::progress::Reached;
 use super::rows::{Imported, ImportedRecipient, Location, Wishes, Write};
 use super::shared::Shared;
 use super::{AcceptError, QueueId};
@@ -49,31 +52,31 @@ struct Arriving {
     answer: oneshot::Sender<Result<QueueId, AcceptError>>,
 }
 
-/// Writes until nobody can submit any more.
+/// Writes until nobody can submit any more. It waits for the disk in place: the
+/// thread is its own.
 pub(super) async fn run(
     shared: Arc<Shared>,
     mut journal: Journal,
     mut submissions: mpsc::Receiver<Submission>,
+    mut lane: Lane,
     ledger: mpsc::Sender<Request>,
 ) {
     let mut taken = Vec::new();
     while submissions.recv_many(&mut taken, SUBMISSIONS_MAX).await > 0 {
         let accepted = shared.now();
         let arriving: Vec<_> = taken.drain(..).map(|one| arrive(&shared, accepted, one)).collect();
-        let shared_too = shared.clone();
-        let work = move || {
-            let (answers, outcome) = keep(&shared_too, &mut journal, arriving);
-            (journal, answers, outcome)
-        };
-        let (back, arrived, outcome) = shared.host.blocking(work).await;
-        journal = back;
+        let (arrived, outcome) = keep(&shared, &mut journal, arriving);
         match outcome {
             Ok(places) => {
                 shared.disk.works(Part::Journal);
-                let import = answer(&shared, arrived, places);
-                // Backpressure: rows that cannot be written hold the next messages up.
+                let kept = answer(&shared, arrived, places);
+                // Backpressure: rows that cannot be written hold the next
+                // messages up, and so do mailboxes, for a while.
+                let import = lane.give(&shared, kept).await;
                 let request = Request { write: Write::Import(import), answer: None };
-                if ledger.send(request).await.is_err() {
+                if !matches!(&request.write, Write::Import(none) if none.is_empty())
+                    && ledger.send(request).await.is_err()
+                {
                     return;
                 }
             }
@@ -120,7 +123,10 @@ fn records_of(
     let mut has_files = false;
     for one in arriving {
         let body = match std::mem::replace(&mut one.message.0, Body::Memory(Bytes::new())) {
-            Body::Memory(bytes) => bytes,
+            Body::Memory(bytes) => {
+                one.message.0 = Body::Memory(bytes.clone());
+                bytes
+            }
             Body::File(file, _) => {
                 // File first, then the record that names it.
                 file.keep(&shared.file_of(one.id), shared.config.sync)?;
@@ -137,27 +143,33 @@ fn records_of(
     Ok(())
 }
 
-/// Tells everybody that it is kept, and what is to be put into rows.
-fn answer(shared: &Shared, arrived: Vec<Arriving>, places: Vec<Place>) -> Vec<Imported> {
-    let mut imported = Vec::with_capacity(arrived.len());
+/// Tells everybody that it is kept, and what is to be delivered.
+fn answer(shared: &Shared, arrived: Vec<Arriving>, places: Vec<Place>) -> Vec<Kept> {
+    let mut kept = Vec::with_capacity(arrived.len());
     for (one, place) in arrived.into_iter().zip(places) {
         let id = QueueId(one.id);
-        let header = one.header;
-        let cause = notes::accepted(&shared.host, id, &header.envelope, header.octets, one.cause);
-        imported.push(import_of(shared, one.id, header, place, cause));
-        let _ = one.answer.send(Ok(id));
+        let Arriving { header, message, cause, answer, .. } = one;
+        let cause = notes::accepted(&shared.host, id, &header.envelope, header.octets, cause);
+        let _ = answer.send(Ok(id));
+        shared.progress.begin(id.0, place.mark());
+        let body = match message.0 {
+            Body::Memory(bytes) if !header.is_file => Some(bytes),
+            Body::Memory(_) | Body::File(..) => None,
+        };
+        let message = import_of(shared, id.0, header, place, cause);
+        kept.push(Kept { message, body });
     }
-    imported
+    kept
 }
 
 fn import_of(shared: &Shared, id: u64, header: Header, place: Place, cause: Cause) -> Imported {
     let Header { accepted, envelope, octets, is_file } = header;
-    let recipients = envelope.recipients.into_iter().map(|recipient| {
+    let recipients = (0..).zip(envelope.recipients).map(|(index, recipient)| {
         let address = recipient.path.0;
         let cause = notes::queued(&shared.host, QueueId(id), &address, cause);
         let destination = shared.destination_of(&address);
         let (notify, original) = (recipient.notify, recipient.original);
-        ImportedRecipient { address, destination, notify, original, cause }
+        ImportedRecipient { index, address, destination, notify, original, cause }
     });
     Imported {
         id,
@@ -172,14 +184,22 @@ fn import_of(shared: &Shared, id: u64, header: Header, place: Place, cause: Caus
         },
         location: if is_file { Location::File } else { Location::Journal(place) },
         octets,
-        mark: Some(place.mark()),
     }
 }
 
-/// What a process that died had accepted and not yet put into rows.
-pub(super) fn left_over(shared: &Shared, from: Mark) -> io::Result<Vec<Imported>> {
-    let mut found = Vec::new();
+/// What a process that died had accepted and neither put into rows nor into
+/// mailboxes, as far as the mark tells; and how far the journal goes.
+pub(super) fn left_over(
+    shared: &Shared,
+    from: Mark,
+    beyond: &BTreeSet<u64>,
+) -> io::Result<(Vec<Imported>, Option<Reached>)> {
+    let (mut found, mut reached) = (Vec::new(), None);
     for record in crate::spool::journal::replay(&shared.journal, from)? {
+        reached = Some(Reached { mark: record.place.mark(), last: record.id });
+        if beyond.contains(&record.id) {
+            continue;
+        }
         match serde_json::from_slice::<Header>(&record.header) {
             Ok(header) => {
                 found.push(import_of(shared, record.id, header, record.place, Cause::NONE));
@@ -187,7 +207,7 @@ pub(super) fn left_over(shared: &Shared, from: Mark) -> io::Result<Vec<Imported>
             Err(error) => tracing::error!("journal record {:x} is unreadable: {error}", record.id),
         }
     }
-    Ok(found)
+    Ok((found, reached))
 }
 
 /// Messages that share one sync.

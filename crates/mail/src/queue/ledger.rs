@@ -1,14 +1,14 @@
 //! The one task that writes rows: whatever waits is written in one commit.
 
 use std::fs;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use capa7_mail_proto::queue::{Input, MessageId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::disk::Part;
-use super::rows::{Rows, Write};
+use super::rows::{Effect, Rows, Write, journaled};
 use super::shared::Shared;
 use crate::disk::DiskFailure;
 use crate::spool::journal;
@@ -20,26 +20,21 @@ pub(super) struct Request {
     pub(super) answer: Option<oneshot::Sender<Result<u64, rusqlite::Error>>>,
 }
 
-/// Writes until nobody can ask any more.
+/// Writes until nobody can ask any more. It waits for the disk in place: the
+/// thread is its own.
 pub(super) async fn run(
     shared: Arc<Shared>,
-    rows: Rows,
+    mut rows: Rows,
     mut requests: mpsc::Receiver<Request>,
     events: mpsc::UnboundedSender<Input>,
 ) {
-    let rows = Arc::new(Mutex::new(rows));
     let (mut taken, mut gone, mut gone_octets) = (Vec::new(), 0_usize, 0_u64);
+    let mut swept = shared.progress.segment();
     while requests.recv_many(&mut taken, WRITES_MAX).await > 0 {
         let (writes, answers): (Vec<_>, Vec<_>) =
             taken.drain(..).map(|request| (request.write, request.answer)).unzip();
-        let writes = Arc::new(writes);
         loop {
-            let (rows, work, shared_too) = (rows.clone(), writes.clone(), shared.clone());
-            let job = move || {
-                let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
-                write(&shared_too, &mut rows, &work)
-            };
-            match shared.host.blocking(job).await {
+            match write(&shared, &mut rows, &writes) {
                 Ok(outcomes) => {
                     shared.disk.works(Part::Rows);
                     gone += outcomes.iter().map(|outcome| outcome.gone).sum::<usize>();
@@ -57,15 +52,11 @@ pub(super) async fn run(
         }
         // A full disk wants its space back at once.
         let is_wanted = shared.disk.journal_failure().is_some() && gone > 0;
-        if gone >= SWEEP_EVERY || gone_octets >= SWEEP_OCTETS || is_wanted {
-            (gone, gone_octets) = (0, 0);
-            let shared_too = shared.clone();
-            let rows = rows.clone();
-            let sweep = move || {
-                let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
-                sweep(&shared_too, &mut rows);
-            };
-            shared.host.blocking(sweep).await;
+        let segment = shared.progress.segment();
+        let is_passed = segment != swept;
+        if gone >= SWEEP_EVERY || gone_octets >= SWEEP_OCTETS || is_wanted || is_passed {
+            (gone, gone_octets, swept) = (0, 0, segment);
+            sweep(&shared, &mut rows);
         }
     }
 }
@@ -83,7 +74,7 @@ struct Outcome {
 /// others are.
 fn write(shared: &Shared, rows: &mut Rows, writes: &[Write]) -> Result<Vec<Outcome>, DiskFailure> {
     let mut outcomes = Vec::with_capacity(writes.len());
-    let effects = match rows.write(writes) {
+    let effects = match put(shared, rows, writes) {
         Ok(effects) => effects.into_iter().map(Ok).collect(),
         Err(error) => {
             if let Some(failure) = DiskFailure::of_sqlite(&error) {
@@ -91,7 +82,7 @@ fn write(shared: &Shared, rows: &mut Rows, writes: &[Write]) -> Result<Vec<Outco
             }
             let mut effects = Vec::with_capacity(writes.len());
             for one in writes {
-                let done = rows.write(std::slice::from_ref(one));
+                let done = put(shared, rows, std::slice::from_ref(one));
                 if let Some(failure) = done.as_ref().err().and_then(DiskFailure::of_sqlite) {
                     return Err(failure);
                 }
@@ -120,6 +111,16 @@ fn write(shared: &Shared, rows: &mut Rows, writes: &[Write]) -> Result<Vec<Outco
     Ok(outcomes)
 }
 
+/// Writes with the mark that the journal reaches by it.
+fn put(shared: &Shared, rows: &mut Rows, writes: &[Write]) -> rusqlite::Result<Vec<Effect>> {
+    let mut ids: Vec<u64> = journaled(writes).collect();
+    ids.sort_unstable();
+    let effects = rows.write(writes, shared.progress.reached_with(&ids))?;
+    shared.progress.done(&ids);
+    shared.progress.written();
+    Ok(effects)
+}
+
 fn tell(
     write: &Write,
     answer: Option<oneshot::Sender<Result<u64, rusqlite::Error>>>,
@@ -130,7 +131,7 @@ fn tell(
         let _ = events.send(Input::Arrived(destination));
     }
     match write {
-        Write::Import(_) => {}
+        Write::Import(_) | Write::Mark => {}
         Write::Record { batch, .. } => {
             let _ = events.send(Input::Recorded(*batch));
         }

@@ -3,9 +3,11 @@
 use capa7_mail_proto::address::Address;
 use capa7_mail_proto::envelope::Envelope;
 use capa7_mail_proto::queue::{Change, Settlement, Untold};
+use capa7_mail_proto::smtp::reply::Reply;
 use capa7_net::{Cause, Causes, Host, Note, Room};
 
 use super::QueueId;
+use super::local::LOCAL;
 
 fn say(host: &Host, note: Note, causes: impl Into<Causes>) -> Cause {
     let causes = causes.into();
@@ -22,6 +24,9 @@ pub(super) fn accepted(
     octets: u64,
     cause: Cause,
 ) -> Cause {
+    if !host.is_recorded() {
+        return cause;
+    }
     let recipients: Vec<String> =
         envelope.recipients.iter().map(|recipient| recipient.path.0.to_string()).collect();
     let note = Note::new(Room::Mail, "accepted", "the message is on the disk, so 250 is true")
@@ -33,6 +38,9 @@ pub(super) fn accepted(
 }
 
 pub(super) fn queued(host: &Host, id: QueueId, recipient: &Address, cause: Cause) -> Cause {
+    if !host.is_recorded() {
+        return cause;
+    }
     let note = Note::new(Room::Mail, "queued", "the message waits for its turn");
     say(host, about(note, id, recipient), cause)
 }
@@ -58,11 +66,10 @@ pub(super) fn settled(
     now: capa7_mail_proto::queue::Moment,
 ) -> Cause {
     let id = QueueId(settlement.message.0);
-    let to = settlement.host.as_deref().unwrap_or("local");
+    let to = settlement.host.as_deref().unwrap_or(LOCAL);
     let note = match change {
         Change::Delivered(reply) => {
-            let note = Note::new(Room::Mail, "delivered", "the next hop has the message");
-            about(note, id, recipient).with("host", to).with("reply", reply.to_string())
+            return delivered(host, id, recipient, to, reply, settlement.cause);
         }
         Change::Deferred { reason, next, .. } => {
             let note = Note::new(Room::Mail, "deferred", "not this time: it is tried again");
@@ -83,6 +90,19 @@ pub(super) fn settled(
         }
     };
     say(host, note, settlement.cause)
+}
+
+pub(super) fn delivered(
+    host: &Host,
+    id: QueueId,
+    recipient: &Address,
+    to: &str,
+    reply: &Reply,
+    cause: Cause,
+) -> Cause {
+    let note = Note::new(Room::Mail, "delivered", "the next hop has the message");
+    let note = about(note, id, recipient).with("host", to).with("reply", reply.to_string());
+    say(host, note, cause)
 }
 
 pub(super) fn delayed(host: &Host, id: QueueId, recipient: &Address, cause: Cause) -> Cause {

@@ -83,6 +83,7 @@ fn message_of(
     cause: Cause,
 ) -> Imported {
     let recipient = ImportedRecipient {
+        index: 0,
         address: to.clone(),
         destination: shared.destination_of(to),
         notify: None,
@@ -100,6 +101,5 @@ fn message_of(
         octets: crate::spool::octets(body.len()),
         location: Location::Row(body),
         recipients: vec![recipient],
-        mark: None,
     }
 }

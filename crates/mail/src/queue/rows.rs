@@ -3,7 +3,8 @@
 //! ```text
 //!   messages    id, envelope, where its octets are      goes with its last recipient
 //!   recipients  one row per recipient: next attempt, attempts, reason
-//!   mark        how far the journal was taken over, the last id
+//!   mark        how far the journal is done with, the last id
+//!   beyond      messages behind the mark that the rows know all the same
 //! ```
 
 mod manage;
@@ -20,11 +21,11 @@ use capa7_net::Cause;
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 
-use crate::spool::{Mark, Place, Sync};
+use crate::spool::{Place, Sync};
 
 pub(crate) use manage::Command;
 pub(crate) use read::{GivenRecipient, Stored};
-pub(crate) use write::{Settled, Write};
+pub(crate) use write::{Effect, Settled, Write, journaled};
 
 /// The file.
 #[derive(Debug)]
@@ -45,13 +46,13 @@ pub(crate) struct Imported {
     pub(crate) location: Location,
     pub(crate) octets: u64,
     pub(crate) recipients: Vec<ImportedRecipient>,
-    /// The journal's mark behind it, when it came that way.
-    pub(crate) mark: Option<Mark>,
 }
 
 /// One recipient of it.
 #[derive(Clone, Debug)]
 pub(crate) struct ImportedRecipient {
+    /// Its place in the envelope.
+    pub(crate) index: u32,
     pub(crate) address: Address,
     pub(crate) destination: Destination,
     pub(crate) notify: Option<Notify>,
@@ -77,6 +78,13 @@ pub(crate) enum Location {
     File,
     /// In the row: short ones that the queue wrote itself.
     Row(Vec<u8>),
+}
+
+impl Imported {
+    /// Whether the journal has it: then a crash of the machine takes nothing.
+    pub(crate) const fn is_journaled(&self) -> bool {
+        !matches!(self.location, Location::Row(_))
+    }
 }
 
 impl Rows {
@@ -165,4 +173,5 @@ CREATE TABLE IF NOT EXISTS mark (
     last INTEGER NOT NULL
 ) STRICT;
 INSERT OR IGNORE INTO mark VALUES (1, 0, 0, 0);
+CREATE TABLE IF NOT EXISTS beyond (id INTEGER PRIMARY KEY) STRICT;
 ";

@@ -84,7 +84,7 @@ impl Session {
             self.unreadable(one);
             return one.causes.first;
         };
-        let cause = self.announce(&parcel, "local", one.causes.clone());
+        let cause = self.announce(&parcel, local::LOCAL, one.causes.clone());
         let outcomes = local::deliver(&self.shared, &parcel, cause).await;
         self.outcomes(one.message, outcomes, Success::InMailbox, cause);
         cause

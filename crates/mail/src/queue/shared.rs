@@ -13,6 +13,7 @@ use capa7_net::Host;
 use super::QueueConfig;
 use super::begin::FolderLock;
 use super::disk::Disk;
+use super::progress::Progress;
 use super::rows::{Location, Rows, Stored};
 use crate::disk::DiskFailure;
 use crate::spool::journal;
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub(super) files: PathBuf,
     pub(super) reader: Mutex<Rows>,
     pub(super) last_id: Mutex<u64>,
+    pub(super) progress: Progress,
     /// Held while the queue is open: one process for one folder.
     pub(super) _lock: FolderLock,
 }

@@ -88,7 +88,7 @@ impl Account {
         let (mut staged, mut entries) = (Vec::new(), Vec::new());
         for message in messages {
             let NewMessage { body, headers, flags, internal_date } = message;
-            let (body, text) = self.staged(body)?;
+            let (body, text) = self.written(body)?.finish()?;
             let description = describe(&headers, &text);
             entries.push((Stored::of(&body), Entry { headers, flags, internal_date, description }));
             staged.push(body);
@@ -126,63 +126,93 @@ impl Account {
         body: Body,
         deliveries: Vec<Delivery>,
     ) -> Result<Vec<Appended>, StoreError> {
-        let (body, text) = self.staged(body)?;
-        let (stored, now) = (Stored::of(&body), self.now());
-        let mut staged = [body];
-        let entry = |delivery: Delivery| {
-            let Delivery { mailbox, headers, flags, token } = delivery;
-            let description = describe(&headers, &text);
-            (mailbox, token, Entry { headers, flags, internal_date: None, description })
-        };
-        let deliveries: Vec<_> = deliveries.into_iter().map(entry).collect();
-        let done = self.change(move |change| {
-            forget_old_tokens(change, now)?;
-            let mut done = Vec::with_capacity(deliveries.len());
-            let mut fresh = 0;
-            for (mailbox, token, entry) in deliveries {
-                if let Some(before) = known(change, token.as_ref())? {
-                    done.push(before);
-                    continue;
-                }
-                let one = deliver_one(change, &stored, &mailbox, &entry, now)?;
-                if let Some(token) = &token {
-                    remember(change, token, &one, now)?;
-                }
-                done.push(one);
-                fresh += 1;
-            }
-            if fresh > 0 {
-                insert_body(change, &stored, fresh)?;
-            }
-            Ok((done, fresh))
-        });
-        match done {
-            Ok((done, fresh)) => {
-                if fresh > 0 {
-                    settle(&mut staged, None);
-                    self.bodies.disk.works();
-                }
-                Ok(done)
-            }
-            Err(error) => {
-                settle(&mut staged, Some(&error));
-                Err(error)
-            }
-        }
+        let done = self.deliver_all(vec![(body, deliveries)])?;
+        Ok(done.into_iter().flatten().collect())
     }
 
-    /// The body in a file of its own, and what it says.
-    fn staged(&self, body: Body) -> Result<(StagedBody, Bytes), StoreError> {
-        match body {
-            Body::Staged(staged) => {
-                let text = staged.read_all()?;
-                Ok((staged, text.into()))
+    /// Delivers bodies as [`Account::deliver`] does, in their order and in one
+    /// change: all or none. They share their wait for the disk.
+    ///
+    /// # Errors
+    /// As [`Account::append`]; nothing is delivered then.
+    pub fn deliver_all(
+        &self,
+        letters: Vec<(Body, Vec<Delivery>)>,
+    ) -> Result<Vec<Vec<Appended>>, StoreError> {
+        let (bodies, deliveries): (Vec<_>, Vec<_>) = letters.into_iter().unzip();
+        // All are written before the first waits for the disk: what one waits
+        // for serves the others too.
+        let written = bodies.into_iter().map(|body| self.written(body));
+        let written = written.collect::<Result<Vec<_>, _>>()?;
+        let (mut staged, mut letters) = (Vec::new(), Vec::new());
+        for (body, deliveries) in written.into_iter().zip(deliveries) {
+            let (body, text) = body.finish()?;
+            let entry = |delivery: Delivery| {
+                let Delivery { mailbox, headers, flags, token } = delivery;
+                let description = describe(&headers, &text);
+                (mailbox, token, Entry { headers, flags, internal_date: None, description })
+            };
+            let entries: Vec<_> = deliveries.into_iter().map(entry).collect();
+            letters.push((Stored::of(&body), entries));
+            staged.push(body);
+        }
+        let now = self.now();
+        let done = self.change(move |change| {
+            forget_old_tokens(change, now)?;
+            let mut done = Vec::with_capacity(letters.len());
+            for (stored, entries) in &letters {
+                done.push(deliver_body(change, stored, entries, now)?);
             }
+            Ok(done)
+        });
+        let done = match done {
+            Ok(done) => done,
+            Err(error) => {
+                settle(&mut staged, Some(&error));
+                return Err(error);
+            }
+        };
+        if done.iter().any(|(_, fresh)| *fresh > 0) {
+            self.bodies.disk.works();
+        }
+        let mut appended = Vec::with_capacity(done.len());
+        for (body, (one, fresh)) in staged.iter_mut().zip(done) {
+            if fresh > 0 {
+                settle(std::slice::from_mut(body), None);
+            }
+            appended.push(one);
+        }
+        Ok(appended)
+    }
+
+    /// The body in a file of its own, perhaps not yet durable.
+    fn written(&self, body: Body) -> Result<Written, StoreError> {
+        match body {
+            Body::Staged(staged) => Ok(Written::Staged(staged)),
             Body::Memory(bytes) => {
                 let mut writer = self.bodies.begin()?;
                 writer.write(&bytes)?;
-                Ok((writer.finish()?, bytes))
+                Ok(Written::New(writer, bytes))
             }
+        }
+    }
+}
+
+/// A body that is in a file.
+enum Written {
+    Staged(StagedBody),
+    New(BodyWriter, Bytes),
+}
+
+impl Written {
+    /// It is durable; and what it says.
+    fn finish(self) -> Result<(StagedBody, Bytes), StoreError> {
+        match self {
+            Self::Staged(staged) => {
+                let text = staged.read_all()?;
+                Ok((staged, text.into()))
+            }
+            Self::New(writer, bytes) => Ok((writer.finish()?, bytes)),
         }
     }
 }
@@ -214,6 +244,32 @@ struct Entry {
     flags: Flags,
     internal_date: Option<i64>,
     description: Option<Description>,
+}
+
+/// One body for its recipients, and how many of them had not got it before.
+fn deliver_body(
+    change: &mut Change<'_>,
+    stored: &Stored,
+    entries: &[(MailboxName, Option<DeliveryToken>, Entry)],
+    now: i64,
+) -> Result<(Vec<Appended>, i64), StoreError> {
+    let (mut done, mut fresh) = (Vec::with_capacity(entries.len()), 0);
+    for (mailbox, token, entry) in entries {
+        if let Some(before) = known(change, token.as_ref())? {
+            done.push(before);
+            continue;
+        }
+        let one = deliver_one(change, stored, mailbox, entry, now)?;
+        if let Some(token) = token {
+            remember(change, token, &one, now)?;
+        }
+        done.push(one);
+        fresh += 1;
+    }
+    if fresh > 0 {
+        insert_body(change, stored, fresh)?;
+    }
+    Ok((done, fresh))
 }
 
 fn deliver_one(

@@ -1,6 +1,6 @@
 //! What the runner asks of the rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use capa7_mail_proto::address::{Address, ReversePath};
 use capa7_mail_proto::envelope::Notify;
@@ -41,7 +41,14 @@ pub(crate) struct GivenRecipient {
 }
 
 impl Rows {
-    /// How far the journal was taken over, and the last id given.
+    /// Messages behind the journal's mark that the rows know, or knew until they
+    /// were delivered.
+    pub(crate) fn beyond(&self) -> rusqlite::Result<BTreeSet<u64>> {
+        let mut query = self.connection.prepare_cached("SELECT id FROM beyond")?;
+        query.query_map([], |row| row.get(0))?.collect()
+    }
+
+    /// How far the journal is done with, and the last id given.
     pub(crate) fn mark(&self) -> rusqlite::Result<(Mark, u64)> {
         self.connection.query_row("SELECT segment, offset, last FROM mark", [], |row| {
             Ok((Mark { segment: row.get(0)?, offset: row.get(1)? }, row.get(2)?))

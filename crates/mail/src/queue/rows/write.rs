@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 use super::manage::Command;
 use super::read::{KIND_FILE, KIND_JOURNAL, KIND_ROW, notify_bits};
 use super::{Imported, Location, Rows, column};
+use crate::queue::progress::Reached;
 use crate::spool::Place;
 
 /// One change.
@@ -14,6 +15,8 @@ use crate::spool::Place;
 pub(crate) enum Write {
     /// Accepted messages.
     Import(Vec<Imported>),
+    /// Nothing but how far the journal is done with.
+    Mark,
     /// Attempts that are about to begin.
     Record { batch: BatchId, attempts: Vec<Attempt>, durability: Durability },
     /// What became of recipients.
@@ -48,8 +51,13 @@ pub(crate) struct Effect {
 }
 
 impl Rows {
-    /// Does all changes in one commit.
-    pub(crate) fn write(&mut self, writes: &[Write]) -> rusqlite::Result<Vec<Effect>> {
+    /// Does all changes in one commit, with the mark that the journal reaches by
+    /// them.
+    pub(crate) fn write(
+        &mut self,
+        writes: &[Write],
+        reached: Option<Reached>,
+    ) -> rusqlite::Result<Vec<Effect>> {
         let durability = writes.iter().map(Write::durability).max();
         self.set_lasting(durability != Some(Durability::Repeatable))?;
         let transaction =
@@ -58,6 +66,7 @@ impl Rows {
         for write in writes {
             effects.push(apply(&transaction, write)?);
         }
+        go_beyond(&transaction, writes, reached)?;
         transaction.commit()?;
         Ok(effects)
     }
@@ -112,9 +121,11 @@ impl Write {
     fn durability(&self) -> Durability {
         match self {
             // The journal has them, and its mark is written with them.
-            Self::Import(messages) if messages.iter().all(|one| one.mark.is_some()) => {
+            Self::Import(messages) if messages.iter().all(Imported::is_journaled) => {
                 Durability::Repeatable
             }
+            // Mailboxes take a message that is replayed once.
+            Self::Mark => Durability::Repeatable,
             Self::Record { durability, .. } => *durability,
             Self::Settle(settled) if settled.notices.is_empty() && !settled.is_file => {
                 settled.settlement.durability
@@ -132,6 +143,7 @@ fn apply(rows: &Connection, write: &Write) -> rusqlite::Result<Effect> {
                 import(rows, message, &mut effect)?;
             }
         }
+        Write::Mark => {}
         Write::Record { attempts, .. } => record(rows, attempts)?,
         Write::Settle(settled) => settle(rows, settled, &mut effect)?,
         Write::Manage(command) => effect = command.apply(rows)?,
@@ -163,10 +175,10 @@ fn import(rows: &Connection, message: &Imported, effect: &mut Effect) -> rusqlit
          (message, place, address, destination, notify, original, next, cause)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
-    for (place, recipient) in message.recipients.iter().enumerate() {
+    for recipient in &message.recipients {
         insert.execute((
             message.id,
-            i64::try_from(place).unwrap_or(i64::MAX),
+            recipient.index,
             recipient.address.to_string(),
             recipient.destination.to_string(),
             recipient.notify.map(notify_bits),
@@ -179,11 +191,35 @@ fn import(rows: &Connection, message: &Imported, effect: &mut Effect) -> rusqlit
         }
     }
     rows.prepare_cached("UPDATE mark SET last = MAX(last, ?1)")?.execute([message.id])?;
-    if let Some(mark) = message.mark {
-        rows.prepare_cached("UPDATE mark SET segment = ?1, offset = ?2")?
-            .execute((mark.segment, mark.offset))?;
+    Ok(())
+}
+
+/// Moves the mark, and keeps in mind what of the journal behind it is in the
+/// rows already.
+fn go_beyond(
+    rows: &Connection,
+    writes: &[Write],
+    reached: Option<Reached>,
+) -> rusqlite::Result<()> {
+    let last = reached.map_or(0, |reached| reached.last);
+    for id in journaled(writes).filter(|id| *id > last) {
+        rows.prepare_cached("INSERT OR IGNORE INTO beyond VALUES (?1)")?.execute([id])?;
+    }
+    if let Some(Reached { mark, last }) = reached {
+        rows.prepare_cached("UPDATE mark SET segment = ?1, offset = ?2, last = MAX(last, ?3)")?
+            .execute((mark.segment, mark.offset, last))?;
+        rows.prepare_cached("DELETE FROM beyond WHERE id <= ?1")?.execute([last])?;
     }
     Ok(())
+}
+
+/// The messages of the journal that these take into the rows.
+pub(crate) fn journaled(writes: &[Write]) -> impl Iterator<Item = u64> {
+    let imported = writes.iter().filter_map(|write| match write {
+        Write::Import(messages) => Some(messages),
+        _ => None,
+    });
+    imported.flatten().filter(|one| one.is_journaled()).map(|one| one.id)
 }
 
 fn record(rows: &Connection, attempts: &[Attempt]) -> rusqlite::Result<()> {
