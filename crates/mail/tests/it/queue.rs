@@ -1,5 +1,6 @@
 //! The queue between servers of a small virtual internet, and on a real disk.
 
 mod kills;
+mod straight;
 mod travel;
 mod world;
