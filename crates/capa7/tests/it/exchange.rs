@@ -165,6 +165,36 @@ fn bounces_and_receipts_of_one_are_understood_by_the_other() {
     assert_eq!(sites.count(ANDREA, "quietly"), "0");
 }
 
+// RFC 5321 §6.1: whoever answered 250 tells the sender when it cannot deliver
+// after all. Our notification crosses to them, from nobody (§4.5.5).
+#[test]
+fn what_a_mailbox_of_ours_cannot_take_comes_back_to_whoever_wrote_it_there() {
+    let Some(sites) = TwoSites::start("give_up_after = \"3s\"\n") else { return };
+    sends(&sites, DORA, &[ANDREA.user], &letter("while-it-works", "x\r\n"), "-");
+    sites.fetch(ANDREA, "while-it-works");
+    let bodies = sites.folder.path().join("data/mailboxes").join(ANDREA.user).join("bodies");
+    let away = sites.folder.path().join("away");
+    std::fs::rename(&bodies, &away).unwrap();
+    let to = [ANDREA.user, MARIA.user];
+    sends(&sites, DORA, &to, &letter("too-late", "x\r\n"), "-");
+    sites.fetch(MARIA, "too-late");
+    let bounce = sites.fetch(DORA, "too-late");
+    let trace = trace(&bounce, "mail.theirs.test");
+    assert!(trace.contains("from mail.ours.test") && trace.contains("with ESMTPS"), "{trace}");
+    assert!(header(&bounce).starts_with("Return-Path: <>"), "{}", header(&bounce));
+    let parsed = report::parse(&bounce).unwrap();
+    let [one] = parsed.recipients.as_slice() else { panic!("{parsed:?}") };
+    assert_eq!((one.action, one.status.as_str()), (Action::Failed, "4.3.0"), "{parsed:?}");
+    assert_eq!(parsed.reporting_mta.as_deref(), Some("dns; mail.ours.test"));
+    assert_eq!(parsed.message_id.as_deref(), Some("<too-late@letters.test>"));
+    let read = sites.python_reads(&bounce);
+    assert_eq!(read, "failed 4.3.0 rfc822; andrea@ours.test\n");
+    // Nothing of it comes later.
+    std::fs::rename(&away, &bodies).unwrap();
+    assert!(sites.folder.run(&["mail", "queue", "list", "--all"]).text().trim().is_empty());
+    assert_eq!(sites.count(ANDREA, "too-late"), "0");
+}
+
 // RFC 5321 §4.5.4.1: a 4yz reply puts a message off, and it is tried again.
 #[test]
 fn what_is_put_off_is_tried_again_by_both() {

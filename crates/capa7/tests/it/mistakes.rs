@@ -184,7 +184,7 @@ fn words_that_are_no_query_are_told() {
     let folder = Folder::new();
     for (words, expected) in [
         (&["dns", "query", "www.example", "NOTYPE"][..], "NOTYPE"),
-        (&["dns", "query", "www.example", "@nobody"], "@nobody"),
+        (&["dns", "query", "www.example", "@nobody"], "`nobody` is not a name server"),
         (&["dns", "query", "a..b"], "a..b"),
         (&["dns", "query", "@127.0.0.1"], "no name"),
     ] {
