@@ -344,15 +344,17 @@ fn small_cache(config: ResolverConfig) -> ResolverConfig {
     ResolverConfig { cache, ..config }
 }
 
+// Goal: every client is answered in bounded time, the cache stays bounded, and
+// no data from outside the asked zone is ever served or kept. A hundred
+// thousand exchanges in two tests, which run side by side.
 #[test]
-fn a_hundred_thousand_exchanges_with_hostile_servers_end_well() {
-    // Goal: every client is answered in bounded time, the cache stays bounded, and no data from
-    // outside the asked zone is ever served or kept.
-    let (minimised, as_drawn) = (ResolverConfig::default(), ResolverConfig::as_drawn());
-    // Two runs that share nothing, side by side.
-    let served = std::thread::scope(|threads| {
-        let other = threads.spawn(|| survive(small_cache(as_drawn), 2, 50_000));
-        survive(small_cache(minimised), 1, 50_000) + other.join().unwrap()
-    });
-    assert!(served > 1000, "{served} clients");
+fn fifty_thousand_exchanges_with_hostile_servers_end_well() {
+    let served = survive(small_cache(ResolverConfig::default()), 1, 50_000);
+    assert!(served > 500, "{served} clients");
+}
+
+#[test]
+fn fifty_thousand_more_as_the_course_draws_it_end_well_too() {
+    let served = survive(small_cache(ResolverConfig::as_drawn()), 2, 50_000);
+    assert!(served > 500, "{served} clients");
 }
