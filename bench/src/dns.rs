@@ -1,7 +1,7 @@
 //! Authoritative DNS beside Knot, NSD and a bare echo: CPU per query, load, memory.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -134,11 +134,7 @@ fn answers(port: u16) -> bool {
 }
 
 fn start_capa7(folder: &Path) -> Result<Server> {
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/capa7");
-    let program = std::env::var("CAPA7_PROGRAM").map_or(program, PathBuf::from);
-    if !program.exists() {
-        bail!("{} is missing: `cargo build --release -p capa7` makes it", program.display());
-    }
+    let program = crate::processes::capa7()?;
     let zone = folder.join("bench.zone");
     let command = [
         &program.to_string_lossy(),

@@ -1,9 +1,10 @@
 //! Comparisons with peers, in one run on one machine, as ratios.
 //!
-//! `cargo xtask bench dns [ROUNDS] [SECONDS]`, `cargo xtask bench net` and
-//! `cargo xtask bench mail [ROUNDS]`.
+//! `cargo xtask bench dns [ROUNDS] [SECONDS]`, `cargo xtask bench net`,
+//! `cargo xtask bench lab [ROUNDS]` and `cargo xtask bench mail [ROUNDS]`.
 
 mod dns;
+mod lab;
 mod mail;
 mod net;
 mod processes;
@@ -33,9 +34,10 @@ fn run() -> Result<()> {
             dns::run(rounds, seconds)
         }
         Some("net") => net::run(),
+        Some("lab") => lab::run(number(arguments.next(), 5)?),
         Some("mail") => mail::run(number(arguments.next(), 5)?),
-        Some(other) => bail!("no benchmark is called {other}: there are dns, mail and net"),
-        None => bail!("say which benchmark: dns, mail or net"),
+        Some(other) => bail!("no benchmark is called {other}: there are dns, net, lab and mail"),
+        None => bail!("say which benchmark: dns, net, lab or mail"),
     }
 }
 

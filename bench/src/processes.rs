@@ -1,6 +1,6 @@
 //! Servers under measure: start, CPU time, memory, end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -58,9 +58,55 @@ impl Server {
         bail!("{name} does not answer on port {port}: {}", last_words(log));
     }
 
-    /// The process and all that it started.
-    fn family(&self) -> Vec<u32> {
-        let mut family = vec![self.child.id()];
+    fn family(&self) -> Family {
+        Family::of(self.child.id())
+    }
+
+    /// Processor time used so far, in ticks of the kernel's clock.
+    pub(crate) fn cpu_ticks(&self) -> u64 {
+        let ticks = |pid| {
+            let fields = stat(pid)?;
+            Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+        };
+        self.family().members().into_iter().filter_map(ticks).sum()
+    }
+
+    /// Proportional memory of the family, in KiB (shared pages counted once).
+    pub(crate) fn memory_kib(&self) -> u64 {
+        self.family().memory_kib()
+    }
+
+    /// Keeps every process of the family on the server's core.
+    pub(crate) fn pin(&self) {
+        for pid in self.family().members() {
+            let _ = Command::new("taskset")
+                .args(["-a", "-c", "-p", SERVER_CORE, &pid.to_string()])
+                .stdout(Stdio::null())
+                .status();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.family().end();
+        let _ = self.child.wait();
+    }
+}
+
+/// A process and all that it started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Family(u32);
+
+impl Family {
+    /// The family of a process.
+    pub(crate) fn of(pid: u32) -> Self {
+        Self(pid)
+    }
+
+    /// Its members that run, the oldest first.
+    fn members(self) -> Vec<u32> {
+        let mut family = vec![self.0];
         let mut next = 0;
         while let Some(&parent) = family.get(next) {
             next += 1;
@@ -74,43 +120,32 @@ impl Server {
         family
     }
 
-    /// Processor time used so far, in ticks of the kernel's clock.
-    pub(crate) fn cpu_ticks(&self) -> u64 {
-        let ticks = |pid| {
-            let fields = stat(pid)?;
-            Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
-        };
-        self.family().into_iter().filter_map(ticks).sum()
-    }
-
-    /// Proportional memory of the family, in KiB (shared pages counted once).
-    pub(crate) fn memory_kib(&self) -> u64 {
+    /// Proportional memory, in KiB (shared pages counted once).
+    pub(crate) fn memory_kib(self) -> u64 {
         let pss = |pid| {
             let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
             let line = text.lines().find(|line| line.starts_with("Pss:"))?;
             line.split_whitespace().nth(1)?.parse::<u64>().ok()
         };
-        self.family().into_iter().filter_map(pss).sum()
+        self.members().into_iter().filter_map(pss).sum()
     }
 
-    /// Keeps every process of the family on the server's core.
-    pub(crate) fn pin(&self) {
-        for pid in self.family() {
-            let _ = Command::new("taskset")
-                .args(["-a", "-c", "-p", SERVER_CORE, &pid.to_string()])
-                .stdout(Stdio::null())
-                .status();
+    /// Tells each to end.
+    pub(crate) fn end(self) {
+        for pid in self.members() {
+            let _ = Command::new("kill").arg(pid.to_string()).stderr(Stdio::null()).status();
         }
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        for pid in self.family() {
-            let _ = Command::new("kill").arg(pid.to_string()).stderr(Stdio::null()).status();
-        }
-        let _ = self.child.wait();
+/// Our own program, built for release; `CAPA7_PROGRAM` names another.
+pub(crate) fn capa7() -> Result<PathBuf> {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/capa7");
+    let program = std::env::var("CAPA7_PROGRAM").map_or(program, PathBuf::from);
+    if !program.exists() {
+        bail!("{} is missing: `cargo build --release -p capa7` makes it", program.display());
     }
+    Ok(program)
 }
 
 /// The end of what a server said.

@@ -12,7 +12,7 @@ const FUZZ_SECONDS: u32 = 60;
 /// Octets of an input, MiB of memory, seconds for one input.
 const FUZZ_BOUNDS: [&str; 3] = ["-max_len=4096", "-rss_limit_mb=2048", "-timeout=20"];
 
-/// Builds and runs `bench/` in release mode: `dns`, `net` or `mail`, with its own options.
+/// Builds and runs `bench/` in release mode: `dns`, `net`, `lab` or `mail`, with its own options.
 pub(crate) fn bench(which: &str, rest: &[&str]) -> Result<ExitCode> {
     let mut cargo = shell::cargo();
     cargo.args(["run", "--release", "--package", "capa7-bench", "--", which]).args(rest);

@@ -1,12 +1,12 @@
 //! The house's own chores.
 //!
 //! ```text
-//! cargo xtask test                    everything that must hold, in one command
-//! cargo xtask setup                   installs the outside programs that tests use
-//! cargo xtask tidy                    the rules of the house that no compiler checks
-//! cargo xtask ledger                  brings spec/ledger.tsv up to date with the sources
-//! cargo xtask bench dns|net|mail …    comparisons with peers, in release mode
-//! cargo xtask fuzz [TARGET] [SECONDS] cargo-fuzz over one target, or over all
+//! cargo xtask test                     everything that must hold, in one command
+//! cargo xtask setup                    installs the outside programs that tests use
+//! cargo xtask tidy                     the rules of the house that no compiler checks
+//! cargo xtask ledger                   brings spec/ledger.tsv up to date with the sources
+//! cargo xtask bench dns|net|lab|mail … comparisons with peers, in release mode
+//! cargo xtask fuzz [TARGET] [SECONDS]  cargo-fuzz over one target, or over all
 //! ```
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool talks to its terminal")]
@@ -30,12 +30,12 @@ use anyhow::Result;
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
-  test                    format, lints, docs, tests, tidy, browser, sealed: everything
-  setup                   install the outside programs that tests use (asks first)
-  tidy                    check the rules of the house that no compiler checks
-  ledger                  bring spec/ledger.tsv up to date with the sources
-  bench dns|net|mail …    compare with peers, in release mode
-  fuzz [TARGET] [SECONDS] run cargo-fuzz over one target, or over all";
+  test                     format, lints, docs, tests, tidy, browser, sealed: everything
+  setup                    install the outside programs that tests use (asks first)
+  tidy                     check the rules of the house that no compiler checks
+  ledger                   bring spec/ledger.tsv up to date with the sources
+  bench dns|net|lab|mail … compare with peers, in release mode
+  fuzz [TARGET] [SECONDS]  run cargo-fuzz over one target, or over all";
 
 /// The exit code of a wrong command line.
 const EXIT_USAGE: u8 = 2;
@@ -58,7 +58,9 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
         ["setup"] => setup::run(),
         ["tidy"] => tidy::run(),
         ["ledger"] => ledger::refresh::run(),
-        ["bench", which @ ("dns" | "net" | "mail"), rest @ ..] => forward::bench(which, rest),
+        ["bench", which @ ("dns" | "net" | "lab" | "mail"), rest @ ..] => {
+            forward::bench(which, rest)
+        }
         ["fuzz", rest @ ..] => forward::fuzz(rest),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

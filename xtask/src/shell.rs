@@ -28,9 +28,14 @@ pub(crate) fn command(program: impl Into<OsString>) -> Command {
     command
 }
 
-/// The cargo that runs us.
+/// The cargo that runs us. Unattended it keeps nothing for a next build of an edited
+/// file: nobody edits there, and that would be half of what a build writes.
 pub(crate) fn cargo() -> Command {
-    command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    if unattended() {
+        cargo.env("CARGO_INCREMENTAL", "0");
+    }
+    cargo
 }
 
 /// Runs to the end with our own input and output; whether it succeeded.

@@ -5,6 +5,7 @@
 
 mod browser;
 mod cargo_test;
+mod room;
 mod sealed;
 mod skip_log;
 mod tally;
@@ -47,6 +48,7 @@ const STAGES: [Stage; 9] = [
 pub(crate) fn run() -> Result<ExitCode> {
     let strict = shell::unattended();
     let settings = Settings { target: shell::target_folder(&shell::metadata()?)?, strict };
+    room::warn(&settings);
     let clock = shell::Stopwatch::start();
     let mut total = Tally::default();
     let mut failed = Vec::new();
@@ -69,6 +71,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     println!("\nall stages in {:.0} s", clock.elapsed().as_secs_f64());
     if !failed.is_empty() {
         println!("failed: {}", failed.join(" · "));
+        room::blame(&settings);
     }
     println!("{total}");
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -1,10 +1,10 @@
 //! The servers, each in a folder of its own, on ports above 1024 of 127.0.0.1.
 
 use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::processes::{EVERY_CORE, Server, find};
 
@@ -19,11 +19,7 @@ pub(super) fn capa7_imap(folder: &Path) -> Result<Server> {
 }
 
 fn start_capa7(folder: &Path, port: u16) -> Result<Server> {
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/capa7");
-    let program = std::env::var("CAPA7_PROGRAM").map_or(program, PathBuf::from);
-    if !program.exists() {
-        bail!("{} is missing: `cargo build --release -p capa7` makes it", program.display());
-    }
+    let program = crate::processes::capa7()?;
     let home = folder.join("capa7");
     std::fs::create_dir_all(home.join("data"))?;
     let config = home.join("mail.toml");
