@@ -143,20 +143,21 @@ fn records_of(
     Ok(())
 }
 
-/// Tells everybody that it is kept, and what is to be delivered.
+/// Tells everybody that it is kept, and what is to be delivered. That it waits in the
+/// queue is said before whoever sent it is answered (course M6.2).
 fn answer(shared: &Shared, arrived: Vec<Arriving>, places: Vec<Place>) -> Vec<Kept> {
     let mut kept = Vec::with_capacity(arrived.len());
     for (one, place) in arrived.into_iter().zip(places) {
         let id = QueueId(one.id);
         let Arriving { header, message, cause, answer, .. } = one;
         let cause = notes::accepted(&shared.host, id, &header.envelope, header.octets, cause);
-        let _ = answer.send(Ok(id));
         shared.progress.begin(id.0, place.mark());
         let body = match message.0 {
             Body::Memory(bytes) if !header.is_file => Some(bytes),
             Body::Memory(_) | Body::File(..) => None,
         };
         let message = import_of(shared, id.0, header, place, cause);
+        let _ = answer.send(Ok(id));
         kept.push(Kept { message, body });
     }
     kept

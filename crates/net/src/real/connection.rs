@@ -20,6 +20,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use capa7_dissect::{Cause, Causes, Direction, Room};
 use socket2::SockRef;
+use tokio::io::ReadBuf;
 use tokio::net;
 use tokio::sync::Notify;
 
@@ -434,24 +435,39 @@ impl Connection {
 
 /// Reading.
 impl Connection {
-    /// What may be read in one go: the rest of one piece, and its number.
-    pub(super) fn readable(&self, direction: Direction) -> io::Result<(usize, Cause)> {
-        let state = self.state(direction);
+    /// Reads what the kernel has of one piece; the answer is because of what that was
+    /// sent, and nothing at the end of the stream.
+    ///
+    /// Nothing is handed over meanwhile: what came between a look at the pieces and
+    /// the read would be read without its cause.
+    pub(super) fn read(
+        self: &Arc<Self>,
+        direction: Direction,
+        socket: &net::TcpStream,
+        buf: &mut ReadBuf<'_>,
+    ) -> io::Result<Option<Cause>> {
+        let mut state = self.state(direction);
         if let Some(kind) = state.broken {
             return Err(kind.into());
         }
         let (end, cause) = state.in_kernel.front().copied().unwrap_or((u64::MAX, Cause::NONE));
-        Ok((usize::try_from(end - state.read).unwrap_or(usize::MAX), cause))
-    }
-
-    /// The program has read; the writer hears of it one way later.
-    pub(super) fn was_read(self: &Arc<Self>, direction: Direction, bytes: usize) {
-        let mut state = self.state(direction);
+        let most = usize::try_from(end - state.read).unwrap_or(usize::MAX).min(buf.remaining());
+        let bytes = socket.try_read(buf.initialize_unfilled_to(most))?;
+        if bytes == 0 {
+            return Ok(None);
+        }
+        buf.advance(bytes);
         state.read += bytes as u64;
         while state.in_kernel.front().is_some_and(|(end, _)| *end <= state.read) {
             state.in_kernel.pop_front();
         }
         drop(state);
+        self.was_read(direction, bytes);
+        Ok(Some(cause))
+    }
+
+    /// The writer hears one way later that the program has read.
+    fn was_read(self: &Arc<Self>, direction: Direction, bytes: usize) {
         let (from, to) = self.hosts(opposite(direction));
         let one_way = self.core.shared.topology().one_way(from, to);
         let connection = Arc::clone(self);

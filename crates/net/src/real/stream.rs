@@ -94,35 +94,28 @@ impl TcpStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let reads = opposite(self.writes);
         loop {
             ready!(self.socket.poll_read_ready(cx))?;
-            let (most, cause) = match &self.connection {
-                Some(connection) => connection.readable(reads)?,
-                None => (usize::MAX, Cause::NONE),
-            };
-            let most = most.min(buf.remaining());
-            match self.socket.try_read(buf.initialize_unfilled_to(most)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-                Ok(length) => {
-                    let before = buf.filled().len();
-                    buf.advance(length);
-                    match &self.connection {
-                        // The end may be that of a connection that was torn down.
-                        Some(connection) if length == 0 && buf.remaining() > 0 => {
-                            connection.readable(reads)?;
-                        }
-                        Some(connection) => {
-                            self.tap.read_cause = cause;
-                            connection.was_read(reads, length);
-                        }
-                        None => self.tap.read(buf.filled().get(before..).unwrap_or_default()),
-                    }
-                    return Poll::Ready(Ok(()));
+            let read = match &self.connection {
+                Some(connection) => {
+                    let read = connection.read(opposite(self.writes), &self.socket, buf);
+                    read.map(|cause| self.tap.read_cause = cause.unwrap_or(self.tap.read_cause))
                 }
+                None => self.read_outside(buf),
+            };
+            match read {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
             }
         }
+    }
+
+    fn read_outside(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
+        let before = buf.filled().len();
+        let length = self.socket.try_read(buf.initialize_unfilled())?;
+        buf.advance(length);
+        self.tap.read(buf.filled().get(before..).unwrap_or_default());
+        Ok(())
     }
 
     pub(super) fn poll_write(&mut self, cx: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {

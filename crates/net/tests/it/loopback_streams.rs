@@ -270,3 +270,38 @@ async fn a_hundred_connections_at_once_keep_their_bytes_apart() {
     }
     network.end_tasks();
 }
+
+// Bytes that reach the kernel while a reader looks are read with their cause too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_byte_is_read_because_of_the_piece_that_it_was_sent_in() {
+    let network = lab();
+    let client = host(&network, "client", "127.39.0.1", "bogota");
+    let server = host(&network, "server", "127.39.0.2", "bogota");
+    let (mut ours, mut theirs) = connected(&client, &server, at(&server, 12000)).await;
+    let reader = server.spawn("reader", async move {
+        let (mut buffer, mut offset) = ([0; 64], 0);
+        loop {
+            let length = theirs.read(&mut buffer).await.unwrap() as u64;
+            if length == 0 {
+                return offset;
+            }
+            let cause = theirs.read_cause();
+            let event = network.capture().get(cause);
+            let Some(What::Chunk { offset: sent, packet, .. }) = event.map(|event| event.what)
+            else {
+                panic!("read at {offset} because of {cause:?}")
+            };
+            let end = sent + packet.bytes.len() as u64;
+            assert!(sent <= offset && offset + length <= end, "{offset} in {sent} to {end}");
+            offset += length;
+        }
+    });
+    for _ in 0..PIECES {
+        ours.write_all(b"hello").await.unwrap();
+    }
+    ours.shutdown().await.unwrap();
+    assert_eq!(server.timeout(PATIENCE, reader).await.unwrap().unwrap(), 5 * PIECES);
+}
+
+/// Enough for a reader to look at the wrong moment more than once.
+const PIECES: u64 = 100_000;
