@@ -113,6 +113,8 @@ impl MailSite {
         self.folder.join("conf").join(name)
     }
 
+    /// What is put off is tried again after three seconds: after one, Postfix may take a
+    /// message up again that its delivery agent still holds, and then leaves it there.
     fn main_cf(&self) -> String {
         let (at, domain, address) = (self.folder.display(), &self.domain, self.address);
         let tls = self.tls.as_ref().map_or_else(String::new, |(chain, key)| {
@@ -137,7 +139,7 @@ impl MailSite {
              smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination\n\
              smtpd_recipient_restrictions = check_recipient_access texthash:{at}/conf/access\n\
              smtpd_sasl_type = dovecot\nsmtpd_sasl_path = {at}/run/auth-client\n\
-             queue_run_delay = 1s\nminimal_backoff_time = 1s\nmaximal_backoff_time = 2s\n{tls}"
+             queue_run_delay = 1s\nminimal_backoff_time = 3s\nmaximal_backoff_time = 3s\n{tls}"
         )
     }
 

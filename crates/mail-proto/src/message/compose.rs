@@ -303,12 +303,13 @@ fn attachment_node(file: &Attachment) -> Node<'static> {
     Node::Single { header, body }
 }
 
-/// `name="value"`, or beyond ASCII in the form of RFC 2231 §4, a long one in
+/// `name="value"`; in the form of RFC 2231 §4 what is beyond ASCII or would need an
+/// escape or a fold between the quotes, which not every reader undoes. A long one is in
 /// pieces (§3).
 fn parameter(name: &str, value: &str) -> String {
     let value: String = value.chars().filter(|c| !c.is_control()).take(FILE_NAME_MAX).collect();
-    if value.is_ascii() {
-        return format!("{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
+    if value.is_ascii() && value.len() <= PIECE_BYTES_MAX && !value.contains(['"', '\\']) {
+        return format!("{name}=\"{value}\"");
     }
     let mut pieces = vec!["utf-8''".to_owned()];
     for c in value.chars() {
@@ -345,7 +346,7 @@ pub(super) fn angled(id: &str) -> String {
 
 /// Longer names of files are cut, in characters.
 const FILE_NAME_MAX: usize = 200;
-/// Of a name beyond ASCII, for lines of 78 (RFC 5322 §2.1.1).
+/// Of a name in one line of 78 (RFC 5322 §2.1.1).
 const PIECE_BYTES_MAX: usize = 60;
 
 #[cfg(test)]

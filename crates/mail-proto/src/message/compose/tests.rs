@@ -198,6 +198,18 @@ fn a_long_name_is_written_in_pieces() {
     assert_eq!(read.attachment(0).unwrap().attachment_name(), Some(name.as_str()));
 }
 
+/// RFC 2231 §4: readers differ about escapes and folds between quotes.
+#[test]
+fn a_name_with_quotes_is_written_without_any() {
+    let name = "the \"final\" report, with a name that does not fit into one line.pdf";
+    assert_eq!(
+        super::parameter("filename", name),
+        "filename*0*=utf-8''the%20%22final%22%20report%2C%20with%20a%20name%20tha; \
+         filename*1*=t%20does%20not%20fit%20into%20one%20line.pdf"
+    );
+    assert_eq!(super::parameter("filename", "it's 100 %.pdf"), "filename=\"it's 100 %.pdf\"");
+}
+
 proptest! {
     /// RFC 5322 §2.1.1, RFC 2045 §6, RFC 2047 §5, RFC 2231 §4, as another reader sees it:
     /// what is written is read, and nothing else.
