@@ -157,7 +157,7 @@ impl Search<'_, '_> {
         }
         if let Some(set) = zone.set(node, self.record_type) {
             self.required(|search| search.set(owner, set, Section::Answer, set.ttl))?;
-            self.additional_of(set);
+            self.additional_of(std::slice::from_ref(set));
             return Ok(Step::End(Rcode::NOERROR, ReplyKind::Data));
         }
         match zone.set(node, RecordType::CNAME) {
@@ -179,9 +179,11 @@ impl Search<'_, '_> {
             Transport::Datagram => 1,
             Transport::Stream => sets.len(),
         };
-        for set in sets.iter().take(count) {
+        let sets = sets.get(..count).unwrap_or(sets);
+        for set in sets {
             self.required(|search| search.set(owner, set, Section::Answer, set.ttl))?;
         }
+        self.additional_of(sets);
         Ok(Step::End(Rcode::NOERROR, ReplyKind::Data))
     }
 
@@ -210,8 +212,9 @@ impl Search<'_, '_> {
             offset = search.synthesized(owner, front, target, ttl)?;
             Ok(())
         })?;
-        if self.record_type == RecordType::CNAME || self.record_type == RecordType::ANY {
-            // The alias itself is what was asked for.
+        if self.record_type == RecordType::CNAME {
+            // The alias itself is what was asked for. Whoever asks for ANY asks for what is
+            // at the new name: step 3c goes on whatever the type (RFC 1034 §4.3.2).
             return Ok(Step::End(Rcode::NOERROR, ReplyKind::Data));
         }
         self.original[front..new].copy_from_slice(zone.wire(target));

@@ -83,23 +83,25 @@ impl Search<'_, '_> {
 
     /// RFC 1034 §4.3.2, step 6: the addresses of the hosts that an answer names. They are a
     /// help, so what does not fit is left out.
-    pub(super) fn additional_of(&mut self, set: &RecordSet) {
-        let prefix = match set.record_type {
-            // RFC 1035 §3.3.11 and §3.3.9, RFC 2782.
-            RecordType::NS => 0,
-            RecordType::MX => 2,
-            RecordType::SRV => 6,
-            _ => return,
-        };
-        let glue = set.record_type == RecordType::NS;
+    pub(super) fn additional_of(&mut self, sets: &[RecordSet]) {
         let mut seen = Targets::new();
-        for stored in self.zone.stored(set) {
-            let target = stored.get(prefix..).and_then(stored_name);
-            let Some(target) = target.filter(|target| seen.is_first(*target)) else { continue };
-            let mark = self.writer.mark();
-            if self.addresses(target, glue).is_err() {
-                self.writer.cut(mark);
-                return;
+        for set in sets {
+            let prefix = match set.record_type {
+                // RFC 1035 §3.3.11 and §3.3.9, RFC 2782.
+                RecordType::NS => 0,
+                RecordType::MX => 2,
+                RecordType::SRV => 6,
+                _ => continue,
+            };
+            let glue = set.record_type == RecordType::NS;
+            for stored in self.zone.stored(set) {
+                let target = stored.get(prefix..).and_then(stored_name);
+                let Some(target) = target.filter(|target| seen.is_first(*target)) else { continue };
+                let mark = self.writer.mark();
+                if self.addresses(target, glue).is_err() {
+                    self.writer.cut(mark);
+                    return;
+                }
             }
         }
     }

@@ -184,6 +184,19 @@ fn any_gives_one_set_over_a_datagram_and_all_over_a_stream() {
     assert_eq!((datagram.answers.len(), stream.answers.len()), (1, 2));
 }
 
+#[test]
+fn any_is_led_on_by_a_dname_and_gets_the_addresses_of_what_it_finds() {
+    // RFC 1034 §4.3.2, step 3c, and RFC 6672 §3.2: whatever the type.
+    let zone = format!("{HEAD}d.x. 9 DNAME e.x.\nm.e.x. 9 MX 1 a.x.\na.x. 9 A 192.0.2.1\n");
+    let mut server = Server::new(&[&zone]);
+    assert_eq!(
+        server.text("m.d.x", "ANY"),
+        "NOERROR aa\n= d.x. 9 DNAME e.x.\n= m.d.x. 9 CNAME m.e.x.\n= m.e.x. 9 MX 1 a.x.\n\
+         + a.x. 9 A 192.0.2.1"
+    );
+    assert!(server.text("q.d.x", "ANY").starts_with("NXDOMAIN aa\n"));
+}
+
 /// A set of `count` text records that take about 120 octets each.
 fn large_set(count: usize) -> String {
     let texts: String = (0..count).map(|n| format!("t.x. 9 TXT \"{n:0100}\"\n")).collect();
