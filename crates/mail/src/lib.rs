@@ -13,6 +13,7 @@ pub mod config;
 mod disk;
 pub mod imap;
 pub mod imap_client;
+mod listening;
 mod lookup;
 pub mod pop3;
 pub mod pop3_client;
