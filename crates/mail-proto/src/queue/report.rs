@@ -80,7 +80,13 @@ impl Report<'_> {
         let (diagnostic, finding, remote_mta) = match &reported.reason {
             Reason::Said(_) => (Some(reply.to_string()), None, reported.host.clone()),
             Reason::Found(_) => (None, Some(reply.to_string()), None),
+            // RFC 3464 §2.3.6: the diagnosis is the other server's.
+            Reason::GivenUp(_, said) => {
+                (Some(said.to_string()), Some(GIVEN_UP.to_owned()), reported.host.clone())
+            }
         };
+        // RFC 3464 §2.3.7: of a delivery the last attempt is no news.
+        let is_tried = matches!(self.kind, NoticeKind::Failed | NoticeKind::Delayed);
         RecipientReport {
             original: reported.original.clone(),
             recipient: reported.address.to_string(),
@@ -89,7 +95,7 @@ impl Report<'_> {
             remote_mta,
             diagnostic,
             finding,
-            last_attempt: None,
+            last_attempt: is_tried.then(|| date(self.now)),
             will_retry_until: Some(date(self.until)),
         }
     }
@@ -127,6 +133,9 @@ fn date(moment: Moment) -> MessageDate {
     MessageDate::from_unix_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
+/// Beside a server's words that it meant to be passing.
+const GIVEN_UP: &str = "It was tried for as long as it may be, and is given up.";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,13 +144,16 @@ mod tests {
                              \r\nReceived: not a field\r\n";
 
     fn report(kind: NoticeKind, returns: Returns) -> String {
+        because(kind, returns, Reason::Said(Reply::new(550, Some((1, 1)), "no such\r\nperson")))
+    }
+
+    fn because(kind: NoticeKind, returns: Returns, reason: Reason) -> String {
         let to = "andrea@ucatolica.edu.co".parse().unwrap();
-        let said = Reply::new(550, Some((1, 1)), "no such\r\nperson");
         let recipient = Reported {
             address: "carlos@urosario.edu.co".parse().unwrap(),
             original: Some("rfc822;Carlos@urosario.edu.co".to_owned()),
             host: Some("mail.urosario.edu.co".to_owned()),
-            reason: Reason::Said(said),
+            reason,
         };
         let report = Report {
             kind,
@@ -163,6 +175,22 @@ mod tests {
     #[test]
     fn a_failure_says_who_what_and_why() {
         insta::assert_snapshot!(report(NoticeKind::Failed, Returns::Unsaid).replace("\r\n", "\n"));
+    }
+
+    // RFC 3463 §3.5, RFC 3464 §2.3.4 to §2.3.7: that time is over is our finding, what kept
+    // the message is the other server's diagnosis.
+    #[test]
+    fn what_is_given_up_is_told_with_the_last_words_of_the_other_server() {
+        let reply = Reply::new(554, Some((4, 7)), "given up");
+        let said = Reply::new(450, Some((2, 0)), "come again later");
+        let text = because(NoticeKind::Failed, Returns::Unsaid, Reason::GivenUp(reply, said));
+        let group = "Action: failed\r\nStatus: 5.4.7\r\n\
+                     Remote-MTA: dns; mail.urosario.edu.co\r\n\
+                     Diagnostic-Code: smtp; 450 4.2.0 come again later\r\n\
+                     Last-Attempt-Date: Mon, 1 Feb 2027 00:01:00 +0000\r\n";
+        assert!(text.contains(group), "{text}");
+        assert!(text.contains("mail.urosario.edu.co said: 450 4.2.0 come again later"), "{text}");
+        assert!(text.contains("is given up"), "{text}");
     }
 
     // RFC 3461 §4.3 and §6.2.

@@ -99,7 +99,7 @@ pub(super) fn judge(
             (Change::Delivered(reply), kind.filter(|_| wanted))
         }
         Outcome::Failed(reason) => bounce(row, reason),
-        Outcome::Deferred(reason) if schedule.is_expired(row, now) => bounce(row, expired(&reason)),
+        Outcome::Deferred(reason) if schedule.is_expired(row, now) => bounce(row, expired(reason)),
         Outcome::Deferred(reason) => {
             let is_late = row.is_late || schedule.is_late(row, now);
             // RFC 3461 §4.1: without NOTIFY a server may tell of delays.
@@ -126,7 +126,11 @@ fn bounce(row: &Row, reason: Reason) -> (Change, Option<NoticeKind>) {
 
 /// The last of too many temporary failures (RFC 3463 §3.5: 5.4.7, delivery
 /// time expired), with what it said.
-fn expired(reason: &Reason) -> Reason {
-    let text = format!("given up after days of trying; the last answer: {}", reason.reply());
-    Reason::Found(Reply::new(554, Some((4, 7)), text))
+fn expired(last: Reason) -> Reason {
+    let text = format!("given up after days of trying; the last answer: {}", last.reply());
+    let reply = Reply::new(554, Some((4, 7)), text);
+    match last {
+        Reason::Said(said) | Reason::GivenUp(_, said) => Reason::GivenUp(reply, said),
+        Reason::Found(_) => Reason::Found(reply),
+    }
 }

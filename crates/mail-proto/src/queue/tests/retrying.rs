@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Server, World, later, never};
 use crate::envelope::Notify;
 use crate::queue::{Change, Input, NoticeKind, Row, Untold};
+use crate::smtp::client::{Outcome, Reason};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -34,6 +35,23 @@ fn five_days_of_retries_keep_the_exact_schedule() {
     let reply = reason.reply();
     assert_eq!(reply.enhanced.unwrap().to_string(), "5.4.7");
     assert!(reply.text().contains("connection refused"), "{reply}");
+}
+
+// RFC 3464 §2.3.6: whoever wrote it is told what the other server said last.
+#[test]
+fn a_server_that_says_later_for_five_days_is_quoted() {
+    let mut world = World::new();
+    let said = later((7, 1), "come back later");
+    world.domain("grey.example", 1, Server::Says(said.clone()));
+    let Outcome::Deferred(Reason::Said(said)) = said else { panic!("{said:?}") };
+    world.add(World::row(1, 0), "grey.example");
+    world.run(6 * DAY);
+    let Some((_, Change::Bounced { reason, .. })) = world.settled.last().unwrap().changes.first()
+    else {
+        panic!("the last change is no bounce");
+    };
+    let Reason::GivenUp(reply, last) = reason else { panic!("{reason:?}") };
+    assert_eq!((reply.enhanced.unwrap().to_string().as_str(), last), ("5.4.7", &said));
 }
 
 #[test]

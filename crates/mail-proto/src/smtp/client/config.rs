@@ -73,6 +73,8 @@ pub enum Reason {
     Said(Reply),
     /// Our own finding, phrased as a reply.
     Found(Reply),
+    /// We have given up, phrased as a reply; with the server's words of the last try.
+    GivenUp(Reply, Reply),
 }
 
 impl Reason {
@@ -80,7 +82,7 @@ impl Reason {
     #[must_use]
     pub const fn reply(&self) -> &Reply {
         match self {
-            Self::Said(reply) | Self::Found(reply) => reply,
+            Self::Said(reply) | Self::Found(reply) | Self::GivenUp(reply, _) => reply,
         }
     }
 }
