@@ -17,6 +17,7 @@ mod resolving;
 mod serve;
 mod stream;
 mod stub;
+mod system;
 mod updates;
 mod zone_files;
 
@@ -28,5 +29,6 @@ pub use registry::{Registry, RegistryConfig, place_order};
 pub use resolving::{NoteObserver, ResolverStopped, ResolverTask, Resolving};
 pub use serve::{ServeConfig, ServeError, load_zones, serve};
 pub use stub::{StubClient, StubError, StubOptions, StubReply};
+pub use system::system_servers;
 pub use updates::{UpdateConfig, ZoneKeeper};
 pub use zone_files::{ZoneLoadError, read_zone_file};

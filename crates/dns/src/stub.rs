@@ -1,4 +1,4 @@
-//! The client side: ask one server one question and wait for its answer.
+//! The client side: ask a server one question and wait for its answer.
 //!
 //! ```text
 //!   query ──UDP──▶ server            again after a time-out, a new id and port
@@ -6,6 +6,7 @@
 //!   query ──TCP──▶ server            RFC 7766 §5
 //!         ◀── reply ─────
 //! ```
+//! A client that knows several servers asks the next when one does not answer, or cannot.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use capa7_dissect::{Cause, Causes};
 use capa7_dns_proto::message::{Edns, EdnsOption, Message, ParseError, Question};
-use capa7_dns_proto::{Name, RecordType};
+use capa7_dns_proto::{Name, Rcode, RecordType};
 use capa7_net::Host;
 use rand::Rng as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -62,6 +63,8 @@ pub struct StubReply {
     pub message: Message,
     /// The reply as it came.
     pub octets: Bytes,
+    /// Who replied.
+    pub server: SocketAddr,
     /// From the first query to the reply.
     pub took: Duration,
     /// Whether the reply came by TCP.
@@ -107,12 +110,14 @@ pub enum StubError {
     },
 }
 
-/// A stub resolver on a host (RFC 1034 §5.3.1): it asks one server and follows
+/// A stub resolver on a host (RFC 1034 §5.3.1): it asks its server and follows
 /// nothing by itself.
 #[derive(Clone, Debug)]
 pub struct StubClient {
     host: Host,
     server: SocketAddr,
+    /// Asked in turn when it fails.
+    others: Vec<SocketAddr>,
     options: StubOptions,
 }
 
@@ -120,7 +125,15 @@ impl StubClient {
     /// A client that asks `server` as a host's own stub does.
     #[must_use]
     pub fn new(host: Host, server: SocketAddr) -> Self {
-        Self { host, server, options: StubOptions::default() }
+        Self { host, server, others: Vec::new(), options: StubOptions::default() }
+    }
+
+    /// The same client, which asks these in turn when its server does not answer, or
+    /// answers that it cannot (RFC 1123 §6.1.3.3).
+    #[must_use]
+    pub fn or(mut self, others: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.others.extend(others);
+        self
     }
 
     /// The same client with other options.
@@ -151,14 +164,36 @@ impl StubClient {
     /// As for [`StubClient::query`].
     pub async fn exchange(&self, message: Message, cause: Cause) -> Result<StubReply, StubError> {
         let begin = self.host.now();
-        let mut reply = if self.options.tcp {
-            self.ask_tcp(message, cause).await?
-        } else {
-            let reply = self.ask_udp(message.clone(), cause).await?;
-            // RFC 7766 §5: a truncated reply is asked for again by TCP.
-            if reply.message.header.tc { self.ask_tcp(message, reply.cause).await? } else { reply }
-        };
+        let mut outcome = self.ask(self.server, message.clone(), cause).await;
+        for other in &self.others {
+            if outcome.as_ref().is_ok_and(|reply| is_served(&reply.message)) {
+                break;
+            }
+            let next = self.ask(*other, message.clone(), cause).await;
+            // Any reply says more than none.
+            if next.is_ok() || outcome.is_err() {
+                outcome = next;
+            }
+        }
+        let mut reply = outcome?;
         reply.took = self.host.now().since(begin);
+        Ok(reply)
+    }
+
+    async fn ask(
+        &self,
+        server: SocketAddr,
+        message: Message,
+        cause: Cause,
+    ) -> Result<StubReply, StubError> {
+        if self.options.tcp {
+            return self.ask_tcp(server, message, cause).await;
+        }
+        let reply = self.ask_udp(server, message.clone(), cause).await?;
+        // RFC 7766 §5: a truncated reply is asked for again by TCP.
+        if reply.message.header.tc {
+            return self.ask_tcp(server, message, reply.cause).await;
+        }
         Ok(reply)
     }
 
@@ -179,8 +214,12 @@ impl StubClient {
         query
     }
 
-    async fn ask_udp(&self, mut query: Message, cause: Cause) -> Result<StubReply, StubError> {
-        let server = self.server;
+    async fn ask_udp(
+        &self,
+        server: SocketAddr,
+        mut query: Message,
+        cause: Cause,
+    ) -> Result<StubReply, StubError> {
         let network = |error| StubError::Network { server, error };
         let mut rng = self.host.rng();
         for _ in 0..self.options.tries.max(1) {
@@ -199,6 +238,7 @@ impl StubClient {
                         return Ok(StubReply {
                             message,
                             octets: datagram.bytes,
+                            server,
                             took: Duration::ZERO,
                             tcp: false,
                             cause: datagram.cause,
@@ -215,17 +255,25 @@ impl StubClient {
         Err(StubError::NoAnswer { server, tries: tries.max(1), patience })
     }
 
-    async fn ask_tcp(&self, query: Message, cause: Cause) -> Result<StubReply, StubError> {
-        let server = self.server;
+    async fn ask_tcp(
+        &self,
+        server: SocketAddr,
+        query: Message,
+        cause: Cause,
+    ) -> Result<StubReply, StubError> {
         let patience = self.options.patience * self.options.tries.max(1);
-        match self.host.timeout(patience, self.exchange_tcp(query, cause)).await {
+        match self.host.timeout(patience, self.exchange_tcp(server, query, cause)).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => Err(StubError::NoAnswer { server, tries: 1, patience }),
         }
     }
 
-    async fn exchange_tcp(&self, mut query: Message, cause: Cause) -> Result<StubReply, StubError> {
-        let server = self.server;
+    async fn exchange_tcp(
+        &self,
+        server: SocketAddr,
+        mut query: Message,
+        cause: Cause,
+    ) -> Result<StubReply, StubError> {
         let network = |error| StubError::Network { server, error };
         query.header.id = self.host.rng().random();
         let octets = query.write().map_err(|error| network(io::Error::other(error)))?;
@@ -240,7 +288,7 @@ impl StubClient {
                 Message::parse(&octets).map_err(|error| StubError::Malformed { server, error })?;
                 let message = reply_to(&query, &octets).ok_or(StubError::Mismatch { server })?;
                 let (took, cause) = (Duration::ZERO, stream.read_cause());
-                return Ok(StubReply { message, octets, took, tcp: true, cause });
+                return Ok(StubReply { message, octets, server, took, tcp: true, cause });
             }
             let count = stream.read(&mut buffer).await.map_err(network)?;
             if count == 0 {
@@ -249,6 +297,11 @@ impl StubClient {
             frames.push(buffer.get(..count).unwrap_or_default());
         }
     }
+}
+
+/// Whether a server could do what it was asked; else another one may.
+fn is_served(reply: &Message) -> bool {
+    !matches!(reply.header.rcode, Rcode::SERVFAIL | Rcode::REFUSED | Rcode::NOTIMP)
 }
 
 /// The reply, when `octets` are one to this very query: same id, same

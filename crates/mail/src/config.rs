@@ -335,20 +335,6 @@ impl Service {
     }
 }
 
-/// The name server that this machine uses.
-///
-/// # Errors
-/// When there is none in the file.
-pub fn system_resolver() -> Result<SocketAddr, FileError> {
-    let file = Path::new(RESOLV_CONF);
-    let text = read_text(file)?;
-    let servers = text.lines().filter_map(|line| line.strip_prefix("nameserver"));
-    let mut addresses = servers.filter_map(|rest| rest.trim().parse::<IpAddr>().ok());
-    let none = "names no server: set `resolver` in mail.toml, such as \"127.0.0.1:53\"";
-    let first = addresses.next().ok_or_else(|| FileError::of_file(file, none))?;
-    Ok(SocketAddr::new(first, DNS_PORT))
-}
-
 /// A whole example of `mail.toml`, with every key and what it is for.
 #[must_use]
 pub fn example() -> String {
@@ -370,10 +356,6 @@ fn is_host_name(name: &str) -> bool {
 const fn default_port() -> u16 {
     25
 }
-
-const RESOLV_CONF: &str = "/etc/resolv.conf";
-/// RFC 1035 §4.2.
-const DNS_PORT: u16 = 53;
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use capa7_dissect::Room;
+use capa7_dns::system_servers;
 use capa7_mail_proto::smtp::server::AuthPolicy;
 use capa7_net::Host;
 use capa7_net::control::{ControlError, Listener};
@@ -22,7 +23,7 @@ use capa7_net::signals::Signal;
 use capa7_net::startup::{self, Confinement, DoorError, StartError, TcpDoor, User};
 use capa7_net::tls::{ServerIdentity, TlsClient, TlsError};
 
-use crate::config::{FileError, MailConfig, TlsFiles, system_resolver};
+use crate::config::{FileError, MailConfig, TlsFiles};
 use crate::server::{MailServer, MailServerConfig, Port};
 use crate::users::{UserBook, Users, load_users};
 
@@ -41,6 +42,9 @@ pub enum ServeError {
     /// TLS cannot be.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The machine's name server is not known.
+    #[error("{0}; set `resolver` in mail.toml, such as \"127.0.0.1:53\"")]
+    Resolver(io::Error),
     /// Another server has this folder.
     #[error("{}: {error}", folder.display())]
     Control {
@@ -108,7 +112,7 @@ fn read(file: &Path) -> Result<Read, ServeError> {
     let book = load_users(&config.users, &config.domain_names())?;
     let identity = config.tls.as_ref().map(read_identity).transpose()?;
     if config.resolver.is_none() {
-        config.resolver = Some(system_resolver()?);
+        config.resolver = system_servers().map_err(ServeError::Resolver)?.first().copied();
     }
     Ok(Read { config, book, identity })
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use capa7_dns::{StubError, StubOptions};
+use capa7_dns::{StubClient, StubError, StubOptions};
 use capa7_dns_proto::message::{Message, Question, Rdata, Record};
-use capa7_dns_proto::{Rcode, RecordType};
+use capa7_dns_proto::{Name, Rcode, RecordType};
 use capa7_net::capture::What;
 use capa7_net::fault::{Matcher, MessageAction, MessageRule};
 use capa7_net::{Cause, Host};
@@ -169,4 +169,39 @@ fn an_address_that_nobody_has_is_given_up_in_time() {
     let error = world.run(lookup(&client, nobody, WWW, RecordType::A, StubOptions::default()));
     assert!(error.is_err());
     assert!(client.now().since(begin) <= Duration::from_secs(6));
+}
+
+// RFC 1123 §6.1.3.3: a host knows more than one server. The first is silent, the second
+// refuses, the third knows.
+#[test]
+fn the_next_server_is_asked_when_one_is_silent_or_cannot() {
+    let world = World::new();
+    let other = example_zone().replace("example.com", "other.example");
+    let _refuses = authority(&world.host("ns2", [10, 0, 0, 4]), &[&other]);
+    let _knows = authority(&world.host("ns1", [10, 0, 0, 3]), &[&example_zone()]);
+    let client = world.client("client", 1);
+    let ask = |servers: &[[u8; 4]]| {
+        let (first, others) = servers.split_first().unwrap();
+        let others: Vec<_> = others.iter().map(|other| at(*other)).collect();
+        let stub = StubClient::new(client.clone(), at(*first)).or(others);
+        let begin = client.now();
+        let reply =
+            world.run(async move { stub.query(&name(WWW), RecordType::A, Cause::NONE).await });
+        (reply, client.now().since(begin))
+    };
+    let (reply, took) = ask(&[[10, 9, 9, 9], [10, 0, 0, 4], [10, 0, 0, 3]]);
+    let reply = reply.unwrap();
+    assert_eq!((reply.server, reply.message.header.rcode), (NS1, Rcode::NOERROR));
+    assert!(took <= Duration::from_secs(7) && took == reply.took, "{took:?}");
+    // One that answers is believed, also when it says no; any reply says more than none.
+    let (reply, took) = ask(&[[10, 0, 0, 3], [10, 9, 9, 9]]);
+    assert_eq!((reply.unwrap().server, took), (NS1, ROUND_TRIP));
+    let (reply, _) = ask(&[[10, 0, 0, 4], [10, 9, 9, 9]]);
+    assert_eq!(reply.unwrap().message.header.rcode, Rcode::REFUSED);
+    let (reply, _) = ask(&[[10, 9, 9, 9], [10, 9, 9, 8]]);
+    assert!(reply.is_err());
+}
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use capa7_dissect::{Cause, Room};
-use capa7_dns::{ResolverTask, StubClient, StubError, StubOptions};
+use capa7_dns::{ResolverTask, StubError, StubOptions};
 use capa7_dns_proto::hints::Hints;
 use capa7_dns_proto::message::{Edns, Message, Question};
 use capa7_dns_proto::present::{ReplyDocument, message_text};
@@ -17,7 +17,7 @@ use capa7_net::{Host, Time};
 use clap::Args;
 
 use super::resolve::read_hints;
-use super::servers::{DNS_PORT, own_server, parse_server};
+use super::servers::{DNS_PORT, parse_server, stub};
 use crate::output;
 
 /// What the command line says.
@@ -87,16 +87,15 @@ fn understand(words: &[String]) -> Result<Asked> {
 }
 
 async fn ask(host: &Host, asked: &Asked, arguments: &QueryArguments) -> Result<ExitCode> {
-    let server = asked.server.map_or_else(|| own_server("as in @198.41.0.4"), Ok)?;
     let options = StubOptions {
         recursion_desired: !arguments.no_recursion,
         dnssec: arguments.dnssec,
         tcp: arguments.tcp,
         ..StubOptions::default()
     };
-    let client = StubClient::new(host.clone(), server).with_options(options);
+    let client = stub(host, asked.server)?.with_options(options);
     match client.query(&asked.name, asked.rtype, Cause::NONE).await {
-        Ok(reply) => show(&reply.message, &server.to_string(), reply.took, arguments.json),
+        Ok(reply) => show(&reply.message, &reply.server.to_string(), reply.took, arguments.json),
         Err(error @ StubError::NoAnswer { .. }) => {
             output::complain(&error.into());
             Ok(ExitCode::FAILURE)

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context as _, Result};
+use capa7_dns::{StubClient, system_servers};
+use capa7_net::Host;
 
 /// A server as it is typed: an address, with a port where it is not 53.
 pub(crate) fn parse_server(text: &str) -> Result<SocketAddr, String> {
@@ -16,18 +18,15 @@ pub(crate) fn parse_server(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-/// The first name server of the machine's own configuration; `how` says how
-/// another one is named.
-pub(crate) fn own_server(how: &str) -> Result<SocketAddr> {
-    let text = std::fs::read_to_string(RESOLV_CONF)
-        .with_context(|| format!("cannot read {RESOLV_CONF}: name a server, {how}"))?;
-    let servers = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
-    let address = servers.filter_map(|rest| rest.trim().parse().ok()).next();
-    let address: IpAddr =
-        address.with_context(|| format!("{RESOLV_CONF} names no server: name one, {how}"))?;
-    Ok(SocketAddr::new(address, DNS_PORT))
+/// A client of the server that was named, or of the machine's own.
+pub(crate) fn stub(host: &Host, named: Option<SocketAddr>) -> Result<StubClient> {
+    let servers = match named {
+        Some(server) => vec![server],
+        None => system_servers().context("name a server")?,
+    };
+    let (first, others) = servers.split_first().context("this machine has no name server")?;
+    Ok(StubClient::new(host.clone(), *first).or(others.iter().copied()))
 }
 
 /// RFC 1035 §4.2.
 pub(crate) const DNS_PORT: u16 = 53;
-const RESOLV_CONF: &str = "/etc/resolv.conf";

@@ -8,13 +8,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::{Context as _, Result};
-use capa7_dns::StubClient;
 use capa7_mail::agent::{Server, ServerName, Service, Tried, named, of_domain};
 use capa7_net::Host;
 use clap::Args;
 
 use super::tls::TlsArguments;
-use crate::commands::dns::servers::{own_server, parse_server};
+use crate::commands::dns::servers::{parse_server, stub};
 
 /// What the command line says.
 #[derive(Debug, Args)]
@@ -38,19 +37,16 @@ impl ServerArguments {
         tls: &TlsArguments,
         user: &str,
     ) -> Result<Vec<Server>> {
-        let how = "as in --resolver 127.0.0.1:53, or the mail server by its address";
-        let resolver = || self.resolver.map_or_else(|| own_server(how), Ok);
-        let stub = |at: SocketAddr| StubClient::new(host.clone(), at);
         if let Some(server) = &self.server {
             // An address needs no resolver, and a machine may have none.
-            let at = if server.needs_lookup() { resolver()? } else { NOBODY };
+            let at = if server.needs_lookup() { self.resolver } else { Some(NOBODY) };
             let begins = tls.begins(server.port());
-            return Ok(named(&stub(at), server, service, begins).await?);
+            return Ok(named(&stub(host, at)?, server, service, begins).await?);
         }
         let (_, domain) = user.rsplit_once('@').with_context(|| {
             format!("`{user}` has no domain whose server could be found: add --server")
         })?;
-        let stub = stub(resolver()?);
+        let stub = stub(host, self.resolver)?;
         let found = of_domain(host, &stub, domain, service, tls.begins(None)).await;
         found.with_context(|| format!("cannot find the server of {domain}: add --server"))
     }
