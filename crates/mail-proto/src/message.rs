@@ -17,6 +17,7 @@ pub mod downgrade;
 pub mod encode;
 pub mod envelope;
 pub mod fields;
+pub mod flowed;
 pub mod fuzzing;
 pub mod reply;
 pub mod report;

@@ -6,6 +6,7 @@ use capa7_mail_proto::imap::fetch::{FetchItemName, Partial, Section, SectionText
 use capa7_mail_proto::imap::response::{BodyPart, BodyStructure, EnvelopeAddress, FetchItem};
 use capa7_mail_proto::message::content::text_parameter;
 use capa7_mail_proto::message::decode;
+use capa7_mail_proto::message::flowed::{SoftSpace, unflow};
 use serde_json::{Value, json};
 
 /// A part that has no parts, with its numbers.
@@ -115,6 +116,22 @@ impl Leaf<'_> {
     pub(crate) fn text(&self, transferred: &[u8]) -> String {
         let charset = self.part.parameters.iter().find(|(n, _)| n.eq_ignore_ascii_case(b"charset"));
         decode::text(charset.map(|(_, value)| value.as_slice()), &self.decode(transferred))
+    }
+
+    /// The text as it is read: paragraphs that flow are one line each (RFC 3676).
+    pub(crate) fn read_text(&self, transferred: &[u8]) -> String {
+        let text = self.text(transferred);
+        if !self.has("format", "flowed") {
+            return text;
+        }
+        let deleted = self.has("delsp", "yes");
+        unflow(&text, if deleted { SoftSpace::Deleted } else { SoftSpace::Kept })
+    }
+
+    fn has(&self, name: &str, value: &str) -> bool {
+        self.part.parameters.iter().any(|(this, is)| {
+            this.eq_ignore_ascii_case(name.as_bytes()) && is.eq_ignore_ascii_case(value.as_bytes())
+        })
     }
 
     /// Octets when decoded, about.

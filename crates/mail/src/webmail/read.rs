@@ -136,7 +136,7 @@ async fn text(
     let mut text = String::new();
     for leaf in chosen.into_iter().take(TEXTS_MAX) {
         let transferred = transferred(ask, imap, uid, leaf).await?;
-        let part = leaf.text(&transferred);
+        let part = leaf.read_text(&transferred);
         let part = if leaf.is("text", "html") { html::plain(&part) } else { part };
         text.push_str(&part.replace("\r\n", "\n"));
     }

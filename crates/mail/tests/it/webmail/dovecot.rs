@@ -15,7 +15,8 @@ use crate::dovecot::Dovecot;
 const MESSAGES: [&str; 3] = [
     "From: =?utf-8?q?Andrea_Mu=C3=B1oz?= <andrea@umass.edu>\r\nTo: carlos@urosario.edu.co\r\n\
      Subject: =?utf-8?b?wqFIb2xhIQ==?=\r\nMessage-ID: <1@umass.edu>\r\n\
-     Date: Mon, 01 Feb 2027 10:00:00 +0000\r\n\r\nHola Carlos.\r\n\r\nUn saludo.\r\n",
+     Date: Mon, 01 Feb 2027 10:00:00 +0000\r\nContent-Type: text/plain; Format=Flowed\r\n\r\n\
+     Hola \r\nCarlos.\r\n\r\nUn saludo.\r\n",
     "From: shop@example.org\r\nTo: carlos@urosario.edu.co\r\nSubject: Offer\r\nMIME-Version: \
         1.0\r\n\
      Content-Type: multipart/related; boundary=x\r\n\r\n--x\r\nContent-Type: text/html; \
@@ -98,6 +99,7 @@ fn messages_of_dovecot_are_listed_and_read() {
             (&json!(1), &json!("mañana"))
         );
 
+        // RFC 3676 §4: a line that was broken for the screen is whole again.
         let read = browser.get("/api/message?folder=INBOX&uid=1").await;
         assert_eq!(read["text"], "Hola Carlos.\n\nUn saludo.\n");
         let list = browser.get("/api/messages?folder=INBOX").await;
