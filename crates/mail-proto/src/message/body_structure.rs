@@ -7,6 +7,7 @@
 //! ```
 //! What is behind the point is in `BODYSTRUCTURE` only.
 
+use crate::message::content::continued::join;
 use crate::message::content::{Content, ContentType, Disposition, Parameters};
 use crate::message::envelope;
 use crate::message::fields::unfold;
@@ -76,7 +77,7 @@ impl Writer<'_> {
             self.out.push(b' ');
             let none = Parameters::new();
             let parameters = content_type.map_or(&none, |content| &content.parameters);
-            write_parameters(self.out, parameters);
+            write_parameters(self.out, &join(parameters));
             self.extension(content);
         }
     }
@@ -135,7 +136,10 @@ fn effective_type(part: &Part, content: &Content<'_>) -> ContentType {
         return of("application", "octet-stream");
     }
     let mut content_type = match (&content.content_type, part.default_type) {
-        (Some(content_type), _) => content_type.clone(),
+        (Some(content_type), _) => ContentType {
+            parameters: join(&content_type.parameters).into_owned(),
+            ..content_type.clone()
+        },
         (None, DefaultType::Message) => of("message", "rfc822"),
         (None, DefaultType::Text) => of("text", "plain"),
     };
@@ -170,7 +174,7 @@ fn write_disposition(out: &mut Vec<u8>, disposition: Option<&Disposition>) {
     out.push(b'(');
     write_string(out, &disposition.kind);
     out.push(b' ');
-    write_parameters(out, &disposition.parameters);
+    write_parameters(out, &join(&disposition.parameters));
     out.push(b')');
 }
 

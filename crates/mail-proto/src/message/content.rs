@@ -1,6 +1,8 @@
 //! What a part says of its content: type, encoding, disposition (RFC 2045,
 //! RFC 2183).
 
+pub(crate) mod continued;
+
 use crate::message::decode::{extended_value, header_text};
 use crate::message::fields::{self, Field};
 use crate::message::tokens::{TSPECIALS, Tokens};
