@@ -3,7 +3,7 @@
 
 use crate::message::decode::{header_text, part_text};
 use crate::message::fields;
-use crate::message::structure::{PartKind, Structure};
+use crate::message::structure::Structure;
 
 /// A text that is looked for without case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,16 +30,12 @@ pub fn header(header: &[u8], name: &str, needle: &Needle) -> bool {
     fields::fields(header).any(|field| field.is(name) && needle.is_in(&header_text(field.value)))
 }
 
-/// `BODY text`: whether a body has the text, decoded, in parts of type text and
-/// in the headers of messages inside.
+/// `BODY text`: whether a body has the text, decoded, in parts of type text. No
+/// header field counts, nor one of a message inside (RFC 9051 §6.4.4).
 #[must_use]
 pub fn body(message: &[u8], structure: &Structure, needle: &Needle) -> bool {
     let mut left = TEXT_BYTES_MAX;
     structure.parts().iter().any(|part| {
-        // A message's own header is `TEXT`'s, those of messages inside are text.
-        if let PartKind::Message(id) = &part.kind {
-            return any_field(message, &structure.part(*id).header, needle);
-        }
         if part.body.len() > left {
             return false;
         }
@@ -48,10 +44,12 @@ pub fn body(message: &[u8], structure: &Structure, needle: &Needle) -> bool {
     })
 }
 
-/// `TEXT text`: whether header or body has the text.
+/// `TEXT text`: whether a body has the text, or a header: the message's own, a
+/// part's, that of a message inside (RFC 9051 §6.4.4).
 #[must_use]
 pub fn text(message: &[u8], structure: &Structure, needle: &Needle) -> bool {
-    any_field(message, &structure.root().header, needle) || body(message, structure, needle)
+    structure.parts().iter().any(|part| any_field(message, &part.header, needle))
+        || body(message, structure, needle)
 }
 
 fn any_field(message: &[u8], header: &std::ops::Range<usize>, needle: &Needle) -> bool {
@@ -74,7 +72,7 @@ mod tests {
         Content-Type: multipart/mixed; boundary=b\r\n\r\nPREAMBLE\r\n\
         --b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n\
         w5FBTkTDmg==\r\n\
-        --b\r\nContent-Type: image/png\r\n\r\npixels\r\n\
+        --b\r\nContent-Type: image/png; name=\"=?utf-8?q?se=C3=B1al?=.png\"\r\n\r\npixels\r\n\
         --b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\ndeep=\r\n--b--\r\n";
 
     /// RFC 9051 §6.4.4: decoded, without case, where the key says.
@@ -92,7 +90,8 @@ mod tests {
         assert_eq!(of("CAFÉ"), (true, false, true));
         assert_eq!(of("ñandú"), (false, true, true));
         assert_eq!(of("deep="), (false, true, true));
-        assert_eq!(of("subject: INNER"), (false, true, true));
+        assert_eq!(of("subject: INNER"), (false, false, true));
+        assert_eq!(of("señal.PNG"), (false, false, true));
         assert_eq!(of("pixels"), (false, false, false));
         assert_eq!(of("x-empty"), (false, false, true));
         assert!(header(MESSAGE, "x-empty", &Needle::new("")));
