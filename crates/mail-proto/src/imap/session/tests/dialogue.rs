@@ -32,10 +32,14 @@ pub(in super::super) struct Client {
 impl Table {
     /// `count` clients that have heard the greeting.
     pub(in super::super) fn new(count: usize) -> Self {
+        Self::with(count, Self::config(), Tls::Offered)
+    }
+
+    fn config() -> SessionConfig {
         let mut config = SessionConfig::new("mail.example".to_owned());
         config.cleartext_login = CleartextLogin::Allowed;
         config.append_octets_max = 100_000;
-        Self::with(count, config, Tls::Offered)
+        config
     }
 
     pub(in super::super) fn with(count: usize, config: SessionConfig, tls: Tls) -> Self {
@@ -58,12 +62,22 @@ impl Table {
 
     /// Clients that have logged in.
     pub(in super::super) fn users(count: usize) -> Self {
-        let mut table = Self::new(count);
-        for client in 0..count {
-            table.say(client, b"l LOGIN andrea secret\r\n");
-            table.clients[client].heard.clear();
+        Self::new(count).logged_in()
+    }
+
+    /// Clients that have logged in and may be wrong as often as they like.
+    pub(in super::super) fn clumsy_users(count: usize) -> Self {
+        let mut config = Self::config();
+        config.bad_commands_max = u32::MAX;
+        Self::with(count, config, Tls::Offered).logged_in()
+    }
+
+    fn logged_in(mut self) -> Self {
+        for client in 0..self.clients.len() {
+            self.say(client, b"l LOGIN andrea secret\r\n");
+            self.clients[client].heard.clear();
         }
-        table
+        self
     }
 
     pub(in super::super) fn give(&mut self, client: usize, input: Input<'_>) {

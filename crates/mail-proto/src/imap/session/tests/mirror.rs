@@ -95,7 +95,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..40)
     ) {
         let inbox = MailboxName::inbox();
-        let mut table = Table::users(3);
+        let mut table = Table::clumsy_users(3);
         let deliver = |table: &mut Table| {
             table.model.deliver(&inbox, b"Subject: s\r\n\r\nx", InternalDate(0));
         };
