@@ -19,6 +19,7 @@
 
 #[cfg(unix)]
 pub mod mail_site;
+mod ports;
 
 use std::env;
 use std::ffi::OsStr;
@@ -27,6 +28,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
+
+pub use ports::free_port;
 
 /// The environment variable with the file that skipped tests are written to.
 pub const SKIP_LOG: &str = "CAPA7_SKIP_LOG";

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::mail::{add_user, await_stored, config, deliver, serve};
-use crate::program::{Folder, PATIENCE, Said, free_port};
+use crate::program::{Folder, PATIENCE, Said};
 
 /// The bound of `[limits]` in the example.
 const FROM_ONE_ADDRESS: usize = 50;
@@ -36,12 +36,13 @@ fn curl(program: &Path, url: &str) -> String {
 fn a_thousand_readers_from_one_address_leave_others_alone() {
     let Some(program) = capa7_peers::need("curl") else { return };
     let folder = Folder::new();
-    let (smtp, imap, pop3) = (free_port(), free_port(), free_port());
+    let (smtp, imap, pop3) =
+        (capa7_peers::free_port(), capa7_peers::free_port(), capa7_peers::free_port());
     let readers = format!(
         "[[listen]]\nat = \"127.0.0.1:{imap}\"\nservice = \"imap\"\n\
          [[listen]]\nat = \"127.0.0.1:{pop3}\"\nservice = \"pop3\"\n"
     );
-    folder.write("mail.toml", config(smtp, free_port(), "") + &readers);
+    folder.write("mail.toml", config(smtp, capa7_peers::free_port(), "") + &readers);
     add_user(&folder, "carlos");
     let mut running = serve(&folder);
     deliver(smtp, "carlos@a.test", "read-in-the-flood");
@@ -86,7 +87,8 @@ fn a_thousand_readers_from_one_address_leave_others_alone() {
 #[test]
 fn webmail_opens_no_port_but_its_own() {
     let folder = Folder::new();
-    let (smtp, submission, web) = (free_port(), free_port(), free_port());
+    let (smtp, submission, web) =
+        (capa7_peers::free_port(), capa7_peers::free_port(), capa7_peers::free_port());
     let webmail = format!("[webmail]\nat = \"127.0.0.1:{web}\"\n");
     folder.write("mail.toml", config(smtp, submission, "") + &webmail);
     add_user(&folder, "carlos");

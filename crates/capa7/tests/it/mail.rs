@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::program::{Folder, PATIENCE, Running, Said, free_port};
+use crate::program::{Folder, PATIENCE, Running, Said};
 
 /// A mail server with its folder; the domain is `a.test`, the users are
 /// `andrea` and `carlos`, their passwords `secreto-NAME`.
@@ -34,9 +34,10 @@ impl MailServer {
     fn start() -> Self {
         let more = "";
         let folder = Folder::new();
-        let (smtp, submission) = (free_port(), free_port());
-        let (imap, pop3, http) = (free_port(), free_port(), free_port());
-        let webmail = free_port();
+        let (smtp, submission) = (capa7_peers::free_port(), capa7_peers::free_port());
+        let (imap, pop3, http) =
+            (capa7_peers::free_port(), capa7_peers::free_port(), capa7_peers::free_port());
+        let webmail = capa7_peers::free_port();
         let readers = format!(
             "[[listen]]\nat = \"127.0.0.1:{imap}\"\nservice = \"imap\"\n\
              [[listen]]\nat = \"127.0.0.1:{pop3}\"\nservice = \"pop3\"\n\

@@ -3,7 +3,7 @@
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 
-use crate::program::{Folder, Said, Server, ZONE, free_port};
+use crate::program::{Folder, Said, Server, ZONE};
 
 /// Runs what must fail with exit code 2; what it says.
 fn refused(folder: &Folder, words: &[&str]) -> String {
@@ -16,7 +16,7 @@ fn refused(folder: &Folder, words: &[&str]) -> String {
 #[test]
 fn a_missing_file_is_named() {
     let folder = Folder::new();
-    let listen = format!("127.0.0.1:{}", free_port());
+    let listen = format!("127.0.0.1:{}", capa7_peers::free_port());
     for words in [
         &["dns", "serve", "--zone", "nosuch", "--listen", &listen][..],
         &["dns", "resolve", "--hints", "nosuch", "--listen", &listen],
@@ -70,7 +70,7 @@ fn a_fault_in_a_scenario_has_file_line_and_column() {
 #[test]
 fn a_fault_in_a_zone_has_file_line_and_column() {
     let folder = Folder::new();
-    let listen = format!("127.0.0.1:{}", free_port());
+    let listen = format!("127.0.0.1:{}", capa7_peers::free_port());
     for (line, place) in [
         ("www IN A 192.0.2.999\n", "bad.zone:13:10: "),
         ("www IN NOTYPE x\n", "bad.zone:13:8: "),
@@ -108,7 +108,7 @@ fn one_zone_in_two_files_is_refused() {
     let folder = Folder::new();
     folder.write("one.zone", ZONE);
     folder.write("two.zone", ZONE);
-    let listen = format!("127.0.0.1:{}", free_port());
+    let listen = format!("127.0.0.1:{}", capa7_peers::free_port());
     let words = ["dns", "serve", "--zone", "one.zone", "two.zone", "--listen", &listen];
     assert!(refused(&folder, &words).contains("example.test"));
 }
@@ -146,7 +146,7 @@ fn the_uppercase_programs_say_what_to_do() {
     let busy = streams.local_addr().unwrap().to_string();
     let said = refused(&folder, &["sockets", "tcp-server", "--listen", &busy]);
     assert!(said.contains("in use"), "{said}");
-    let free = free_port().to_string();
+    let free = capa7_peers::free_port().to_string();
     // Course K2: the server must run before the client starts.
     let said = refused(&folder, &["sockets", "tcp-client", "127.0.0.1", "--port", &free, "hi"]);
     assert!(said.contains("nobody listens") && said.contains("Start the server"), "{said}");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::mail::{add_user, await_stored, certify, config, serve, with_input};
-use crate::program::{Folder, Running, Said, free_port};
+use crate::program::{Folder, Running, Said};
 use terminal::Terminal;
 
 /// What mutt is told: our server for reading and sending, within TLS.
@@ -34,7 +34,8 @@ const EDITOR: &str = "{ echo 'Gladly, at noon.'; cat \"$1\"; } > new && cat new 
 fn prepare(openssl: &Path) -> (Folder, u16, u16) {
     let folder = Folder::new();
     certify(openssl, &folder);
-    let (smtp, submission, imap) = (free_port(), free_port(), free_port());
+    let (smtp, submission, imap) =
+        (capa7_peers::free_port(), capa7_peers::free_port(), capa7_peers::free_port());
     let tls = "[tls]\ncertificate = \"chain.pem\"\nkey = \"key.pem\"";
     let reader = format!("[[listen]]\nat = \"127.0.0.1:{imap}\"\nservice = \"imap\"\n");
     folder.write("mail.toml", config(smtp, submission, tls) + &reader);

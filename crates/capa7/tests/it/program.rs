@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::io::{BufRead as _, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
@@ -201,18 +201,6 @@ fn listen(output: impl Read + Send + 'static, to: Sender<String>) {
     });
 }
 
-/// A port of 127.0.0.1 that is free for datagrams and for streams.
-pub(crate) fn free_port() -> u16 {
-    for _ in 0..100 {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        if UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no free port in a hundred");
-}
-
 /// A server of ours with its address.
 pub(crate) struct Server {
     pub(crate) running: Running,
@@ -222,7 +210,7 @@ pub(crate) struct Server {
 impl Server {
     /// `capa7 dns serve` for the zone files of a folder.
     pub(crate) fn start(folder: &Folder, zones: &[&str], more: &[&str]) -> Self {
-        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, capa7_peers::free_port()));
         let listen = at.to_string();
         let mut words = vec!["dns", "serve", "--listen", &listen];
         for zone in zones {

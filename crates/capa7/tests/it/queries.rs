@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::program::{Folder, Running, Server, ZONE, free_port};
+use crate::program::{Folder, Running, Server, ZONE};
 
 fn served() -> (Folder, Server, String) {
     let folder = Folder::new();
@@ -94,7 +94,7 @@ fn a_zone_that_is_well_formed_and_wrong_is_told() {
 #[test]
 fn a_trace_tells_who_was_asked_and_what_they_answered() {
     let folder = Folder::new();
-    let port = free_port();
+    let port = capa7_peers::free_port();
     folder.write(
         "root.zone",
         ". 86400 IN SOA ns.root. admin.root. 1 1800 900 604800 86400\n\

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use crate::program::{Folder, PATIENCE, Running, Server, ZONE, free_port};
+use crate::program::{Folder, PATIENCE, Running, Server, ZONE};
 
 /// The octets of a query for `www.example.test`, A.
 fn query(id: u16) -> Vec<u8> {
@@ -170,7 +170,7 @@ fn a_server_that_is_told_to_end_says_so_and_exits_with_0() {
 fn a_resolver_starts_forgets_and_ends_when_it_is_told() {
     let folder = Folder::new();
     folder.write("hints", ". 86400 IN NS ns.root.\nns.root. 86400 IN A 127.0.0.91\n");
-    let at = format!("127.0.0.1:{}", free_port());
+    let at = format!("127.0.0.1:{}", capa7_peers::free_port());
     let words = ["dns", "resolve", "--listen", &at, "--hints", "hints"];
     let mut resolver = Running::start(&mut folder.capa7(&words));
     resolver.wait_for("resolving on");
@@ -188,7 +188,7 @@ fn a_resolver_starts_forgets_and_ends_when_it_is_told() {
 fn the_uppercase_programs_answer_each_other() {
     let folder = Folder::new();
     for kind in ["udp", "tcp"] {
-        let port = free_port().to_string();
+        let port = capa7_peers::free_port().to_string();
         let listen = format!("127.0.0.1:{port}");
         let server = format!("{kind}-server");
         let mut running =

@@ -3,12 +3,12 @@
 use std::process::Command;
 
 use super::{Imap, MailServer, add_user, config, deliver};
-use crate::program::{Folder, Said, free_port};
+use crate::program::{Folder, Said};
 
 /// A folder with an account, without a server.
 fn office() -> Folder {
     let folder = Folder::new();
-    folder.write("mail.toml", config(free_port(), free_port(), ""));
+    folder.write("mail.toml", config(capa7_peers::free_port(), capa7_peers::free_port(), ""));
     add_user(&folder, "andrea");
     folder
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::{MailServer, add_user, certify, config, deliver, serve, with_input};
-use crate::program::{Folder, Said, free_port};
+use crate::program::{Folder, Said};
 
 /// What Carlos's user agent says, in clear, at one of the server's ports.
 fn fetch(server: &MailServer, port: u16, words: &[&str]) -> Said {
@@ -131,7 +131,7 @@ fn what_cannot_be_fetched_is_told_with_what_to_do() {
         (pop3, &[], 2, "not IMAP"),
         (pop3, &["--pop3", "--unseen"], 2, "cannot be used with"),
         (pop3, &["--pop3", "--folder", "Sent"], 2, "cannot be used with"),
-        (free_port(), &[], 2, "check --server with its port"),
+        (capa7_peers::free_port(), &[], 2, "check --server with its port"),
     ] {
         let said = fetch(&server, port, words);
         assert_eq!(said.code, Some(code), "{words:?}: {said:?}");
@@ -204,7 +204,7 @@ fn mail_is_fetched_within_tls_from_who_it_must_be() {
     let Some(openssl) = capa7_peers::need("openssl") else { return };
     let folder = Folder::new();
     certify(&openssl, &folder);
-    let ports = [(); 5].map(|()| free_port());
+    let ports = [(); 5].map(|()| capa7_peers::free_port());
     let [smtp, imap, imaps, pop3, pop3s] = ports;
     let listen = |port: u16, service: &str, tls: &str| {
         format!("[[listen]]\nat = \"127.0.0.1:{port}\"\nservice = \"{service}\"\n{tls}\n")
@@ -217,7 +217,7 @@ fn mail_is_fetched_within_tls_from_who_it_must_be() {
         listen(pop3s, "pop3", implicit),
     ];
     let tls = "[tls]\ncertificate = \"chain.pem\"\nkey = \"key.pem\"";
-    folder.write("mail.toml", config(smtp, free_port(), tls) + &readers.concat());
+    folder.write("mail.toml", config(smtp, capa7_peers::free_port(), tls) + &readers.concat());
     add_user(&folder, "carlos");
     let _running = serve(&folder);
     deliver(smtp, "carlos@a.test", "private-letter");

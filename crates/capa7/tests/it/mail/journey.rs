@@ -6,7 +6,7 @@ use std::process::Command;
 use super::{
     MailServer, add_user, await_stored, certify, config, deliver, dial, expect, serve, with_input,
 };
-use crate::program::{Folder, Said, free_port};
+use crate::program::{Folder, Said};
 
 #[test]
 fn mail_from_outside_and_from_users_reaches_its_mailbox() {
@@ -42,7 +42,7 @@ fn a_message_is_sent_within_tls_and_the_mailboxes_are_sound() {
     let folder = Folder::new();
     let certify = || certify(&openssl, &folder);
     certify();
-    let (smtp, submission) = (free_port(), free_port());
+    let (smtp, submission) = (capa7_peers::free_port(), capa7_peers::free_port());
     let tls = "[tls]\ncertificate = \"chain.pem\"\nkey = \"key.pem\"";
     folder.write("mail.toml", config(smtp, submission, tls));
     add_user(&folder, "andrea");

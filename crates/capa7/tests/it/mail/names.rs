@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::{add_user, certify, config, serve, with_input};
-use crate::program::{Folder, Running, Said, Server, free_port};
+use crate::program::{Folder, Running, Said, Server};
 
 /// A mail server with a certificate for `mail.a.test`, whose records a name
 /// server of ours has: all that a user must know is the own address.
@@ -38,7 +38,7 @@ impl Site {
         let openssl = capa7_peers::need("openssl")?;
         let folder = Folder::new();
         certify(&openssl, &folder);
-        let [smtp, submission, imap, imaps] = [(); 4].map(|()| free_port());
+        let [smtp, submission, imap, imaps] = [(); 4].map(|()| capa7_peers::free_port());
         let tls = "[tls]\ncertificate = \"chain.pem\"\nkey = \"key.pem\"";
         let readers = format!(
             "[[listen]]\nat = \"127.0.0.1:{imap}\"\nservice = \"imap\"\n\
@@ -113,7 +113,7 @@ fn a_server_is_named_and_must_have_that_name() {
 #[test]
 fn a_server_that_is_not_found_is_told_with_what_to_do() {
     let Some(site) = Site::start() else { return };
-    let closed = format!("mail.a.test:{}", free_port());
+    let closed = format!("mail.a.test:{}", capa7_peers::free_port());
     for (user, words, expected) in [
         (CARLOS, &["--server", "nosuch.a.test"][..], &["no name nosuch.a.test", "spelled"][..]),
         (CARLOS, &["--server", "bare.a.test"], &["bare.a.test has no address"]),

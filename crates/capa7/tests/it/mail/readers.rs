@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::{MailServer, add_user, certify, config, deliver, serve};
-use crate::program::{Folder, Said, free_port};
+use crate::program::{Folder, Said};
 
 // RFC 1939: what was delivered is listed, read, read in part, and goes at QUIT.
 #[test]
@@ -59,13 +59,14 @@ fn passwords_of_pop3_are_told_within_tls_only() {
     };
     let folder = Folder::new();
     certify(&openssl, &folder);
-    let (smtp, pop3, pop3s) = (free_port(), free_port(), free_port());
+    let (smtp, pop3, pop3s) =
+        (capa7_peers::free_port(), capa7_peers::free_port(), capa7_peers::free_port());
     let tls = "[tls]\ncertificate = \"chain.pem\"\nkey = \"key.pem\"";
     let readers = format!(
         "[[listen]]\nat = \"127.0.0.1:{pop3}\"\nservice = \"pop3\"\n\
          [[listen]]\nat = \"127.0.0.1:{pop3s}\"\nservice = \"pop3\"\ntls = \"implicit\"\n"
     );
-    folder.write("mail.toml", config(smtp, free_port(), tls) + &readers);
+    folder.write("mail.toml", config(smtp, capa7_peers::free_port(), tls) + &readers);
     add_user(&folder, "carlos");
     let mut running = serve(&folder);
     assert!(running.said.contains(&format!("pop3 on 127.0.0.1:{pop3} with STARTTLS")));

@@ -5,12 +5,12 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use super::{MailServer, add_user, config, dial, expect, with_input};
-use crate::program::{Folder, Said, free_port};
+use crate::program::{Folder, Said};
 
 #[test]
 fn accounts_are_made_listed_and_changed() {
     let folder = Folder::new();
-    folder.write("mail.toml", config(free_port(), free_port(), ""));
+    folder.write("mail.toml", config(capa7_peers::free_port(), capa7_peers::free_port(), ""));
     add_user(&folder, "andrea");
     let words = ["mail", "user", "add", "carlos@a.test", "--alias", "c.diaz@a.test"];
     assert_eq!(with_input(&mut folder.capa7(&words), "x\n").code, Some(0));
@@ -43,7 +43,7 @@ fn accounts_are_made_listed_and_changed() {
 #[test]
 fn what_does_not_let_a_server_start_is_told_with_what_to_do() {
     let folder = Folder::new();
-    let (smtp, submission) = (free_port(), free_port());
+    let (smtp, submission) = (capa7_peers::free_port(), capa7_peers::free_port());
     let refused = |words: &[&str], expected: &[&str]| {
         let said = folder.run(words);
         assert_eq!(said.code, Some(2), "{words:?}: {said:?}");
@@ -158,7 +158,7 @@ fn a_reload_takes_new_users_and_keeps_the_old_ones_on_an_error() {
     assert!(said.contains("users.toml:1:10"), "{said}");
     try_recipient("250");
     server.folder.write("users.toml", "");
-    let other = config(free_port(), server.submission, "");
+    let other = config(capa7_peers::free_port(), server.submission, "");
     server.folder.write("mail.toml", other);
     server.running.signal("HUP");
     server.running.wait_for("changed, but not before a restart: listen");

@@ -14,7 +14,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use crate::mail::{Imap, add_user, config, dial, expect};
-use crate::program::{Folder, PATIENCE, Running, free_port};
+use crate::program::{Folder, PATIENCE, Running};
 
 /// A server, and a shell beside it that changes its disks.
 struct Cell {
@@ -80,7 +80,8 @@ impl Cell {
                 "mkdir -p data/{name} && mount -t tmpfs -o size={size} none data/{name}"
             ));
         }
-        let (smtp, submission, imap) = (free_port(), free_port(), free_port());
+        let (smtp, submission, imap) =
+            (capa7_peers::free_port(), capa7_peers::free_port(), capa7_peers::free_port());
         let text =
             config(smtp, submission, "[queue]\nfirst_retry = \"1s\"\nlongest_retry = \"1s\"")
                 + &format!("[[listen]]\nat = \"127.0.0.1:{imap}\"\nservice = \"imap\"\n");

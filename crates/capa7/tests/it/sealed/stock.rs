@@ -6,7 +6,7 @@ use capa7_peers::need;
 use serde_json::json;
 
 use super::{Lab, page};
-use crate::program::{Said, free_port};
+use crate::program::Said;
 
 #[test]
 fn dig_finds_names_mail_servers_and_reverse_names() {
@@ -109,7 +109,7 @@ fn tshark_follows_the_capture_of_a_running_lab() {
 #[test]
 fn a_published_name_server_answers_dig_outside() {
     let Some(dig) = need("dig") else { return };
-    let port = free_port().to_string();
+    let port = capa7_peers::free_port().to_string();
     let published = format!("127.0.0.1:{port}=ns1.urosario.edu.co:53");
     let Some(lab) = Lab::with(&["--publish", &published]) else { return };
     for way in ["+notcp", "+tcp"] {

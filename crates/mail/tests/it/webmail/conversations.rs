@@ -79,7 +79,7 @@ async fn conversation_is_whole(host: &Host, imap: SocketAddr, user: &str) {
         other.append("INBOX", Vec::new(), message(number), Cause::NONE).await.unwrap();
     }
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let nowhere = crate::dovecot::free_port(host);
+    let nowhere = crate::dovecot::free_port();
     let config = WebmailConfig::new(any, imap, nowhere, "urosario.edu.co");
     let webmail = Webmail::start(host, config).unwrap();
     let mut browser = Browser::new(host, &webmail);

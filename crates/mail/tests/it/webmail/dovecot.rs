@@ -46,7 +46,7 @@ where
     }
     imap.log_out(Cause::NONE).await;
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let nowhere = crate::dovecot::free_port(&host);
+    let nowhere = crate::dovecot::free_port();
     let config = WebmailConfig::new(any, dovecot.imap, nowhere, "urosario.edu.co");
     let webmail = Webmail::start(&host, config).unwrap();
     test(host, webmail).await;

@@ -31,7 +31,7 @@ impl Running {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        let port = || free_port(host);
+        let port = || free_port();
         let site = MailSite {
             folder: folder.path().to_owned(),
             domain: "urosario.edu.co".to_owned(),
