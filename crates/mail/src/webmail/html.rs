@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ammonia::{Builder, UrlRelative};
+use capa7_http_proto::target::percent_decode_text;
 
 /// Whether images from elsewhere are loaded: that tells their servers that, when
 /// and where the message is read.
@@ -67,8 +68,12 @@ fn source<'v>(
 ) -> Option<Cow<'v, str>> {
     let value = value.trim();
     if let Some(id) = value.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("cid:")) {
-        let id = value.get(id.len()..).unwrap_or_default();
-        return inline.get(id).map(|address| Cow::Owned(address.clone()));
+        let written = value.get(id.len()..).unwrap_or_default();
+        // RFC 2392 §2: what is %-encoded in the address is not in the field. Some
+        // programs encode nothing, so that a `%` may be one.
+        let decoded = || inline.get(percent_decode_text(written)?.as_str());
+        let address = inline.get(written).or_else(decoded);
+        return address.map(|address| Cow::Owned(address.clone()));
     }
     let lower = value.to_ascii_lowercase();
     let elsewhere = lower.starts_with("https://") || lower.starts_with("http://");
@@ -160,6 +165,19 @@ mod tests {
     fn cleaned(html: &str) -> Cleaned {
         let inline = BTreeMap::from([("logo@x".to_owned(), "/cid/KEY?uid=1".to_owned())]);
         clean(html, &inline, RemoteImages::Left)
+    }
+
+    /// RFC 2392 §2: the identifier with and without its %-encoding.
+    #[test]
+    fn own_images_are_found_however_they_are_written() {
+        for (id, written) in
+            [("a+b@x", "a%2Bb@x"), ("a%b@x", "a%25b@x"), ("a%b@x", "a%b@x"), ("ñ@x", "%C3%B1@x")]
+        {
+            let inline = BTreeMap::from([(id.to_owned(), "/cid/KEY?uid=1".to_owned())]);
+            let html = format!("<img src=\"CID:{written}\">");
+            let cleaned = clean(&html, &inline, RemoteImages::Left);
+            assert!(cleaned.html.contains("src=\"/cid/KEY?uid=1\""), "{id}: {}", cleaned.html);
+        }
     }
 
     #[test]
