@@ -10,7 +10,10 @@
 mod drafts;
 mod folders;
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use capa7_dissect::Room;
@@ -264,6 +267,27 @@ impl ImapConnection {
         Ok(())
     }
 
+    /// Takes what the server has said by itself, without waiting for more: what it
+    /// told of the mailbox is known then, and whether it has ended the connection.
+    ///
+    /// # Errors
+    /// When the connection is of no use any more.
+    pub async fn look(&mut self) -> Result<(), ImapError> {
+        for _ in 0..LOOKS_MAX {
+            let looked = {
+                let mut reading = pin!(self.read_some());
+                poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await
+            };
+            let Poll::Ready(read) = looked else { break };
+            read?;
+            while let Some(output) = self.machine.poll() {
+                self.perform(output).await?;
+            }
+            self.news.clear();
+        }
+        Ok(())
+    }
+
     async fn read(&mut self) -> Result<(), ImapError> {
         let limit = self.settings.answer_time;
         let host = self.host.clone();
@@ -495,6 +519,8 @@ fn spread(set: &SequenceSet) -> impl Iterator<Item = u32> + '_ {
 
 /// Bytes asked for at once.
 const READ_BYTES: usize = 32 << 10;
+/// Reads of what was said unasked; who says more is heard by the next command.
+const LOOKS_MAX: usize = 16;
 /// Identifiers of one search that are taken: a server may claim four thousand
 /// million with one range.
 const FOUND_MAX: usize = 1_000_000;

@@ -236,6 +236,9 @@ impl Session {
         let permit = permits.acquire_owned().await.map_err(|_| Problem::TooMany)?;
         let now = gateway.host.now();
         while let Some((kept, mut connection)) = self.take_kept(mailbox) {
+            if connection.look().await.is_err() {
+                continue;
+            }
             // One that was idle for long may be gone without a word.
             let fresh = now.since(kept) < FRESH_TIME;
             if fresh || connection.run(noop(), cause).await.is_ok() {

@@ -4,3 +4,4 @@ mod browser;
 mod conversations;
 mod dovecot;
 mod postfix;
+mod restart;
