@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use capa7_net::signals::Stop;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -126,8 +127,14 @@ fn parse(text: &str) -> Result<Vec<Statement>, SourceError> {
 /// letter; `made` are reports of scenarios that were run elsewhere.
 ///
 /// # Errors
-/// When a carried scenario is not well formed or cannot be run.
-pub fn walk(station: Option<&str>, made: Vec<RunReport>) -> Result<Vec<Station>, RunError> {
+/// When a carried scenario is not well formed or cannot be run, and when
+/// `stop` ends the walk.
+pub fn walk(
+    station: Option<&str>,
+    made: Vec<RunReport>,
+    stop: &Stop,
+) -> Result<Vec<Station>, RunError> {
+    let options = RunOptions { stop: stop.clone(), ..RunOptions::default() };
     let scenarios = statements_of_scenarios()?;
     let mut reports: BTreeMap<String, RunReport> =
         made.into_iter().map(|report| (report.id.clone(), report)).collect();
@@ -138,7 +145,7 @@ pub fn walk(station: Option<&str>, made: Vec<RunReport>) -> Result<Vec<Station>,
             Some(id) => {
                 if !reports.contains_key(id) {
                     let scenario = Scenario::carried(id)?;
-                    match run_virtual(&scenario, &RunOptions::default()) {
+                    match run_virtual(&scenario, &options) {
                         Ok(report) => drop(reports.insert(id.clone(), report)),
                         // Its report has to be made in a sealed lab.
                         Err(RunError::NeedsSealed(_)) => {}

@@ -20,6 +20,7 @@ mod report;
 
 use std::collections::BTreeMap;
 
+use capa7_net::signals::Stop;
 use capa7_net::{Network, Time, VirtualNetwork};
 use serde::Serialize;
 
@@ -43,6 +44,8 @@ pub struct RunOptions {
     pub changes: Vec<Change>,
     /// What a student predicted, by step.
     pub predictions: BTreeMap<String, f64>,
+    /// Ends the run early, without a report.
+    pub stop: Stop,
 }
 
 /// Something that a person adds to a run.
@@ -91,6 +94,9 @@ pub enum RunError {
     /// It took longer than it may.
     #[error("the run of {0} took longer than its `limit`")]
     TooLong(String),
+    /// Somebody did not want to wait for its end.
+    #[error("the run of {0} was stopped before its end")]
+    Stopped(String),
 }
 
 /// Everything about a run that ended.
@@ -239,10 +245,17 @@ pub fn run_virtual(scenario: &Scenario, options: &RunOptions) -> Result<RunRepor
     let plan = drive::Plan::new(scenario, options)?;
     let config = network_config(&plan.world, plan.seed, CAPTURE_BYTES);
     let network = VirtualNetwork::new(config);
-    let run = network.run(async {
+    let work = async {
         let lab = Lab::start(network.network(), &plan.world).await?;
         let driven = drive::drive(&lab, &plan).await?;
         Ok::<_, RunError>((lab, driven))
+    };
+    let run = network.run(async {
+        tokio::select! {
+            biased;
+            driven = work => driven,
+            () = options.stop.wanted() => Err(RunError::Stopped(scenario.id.clone())),
+        }
     });
     let (lab, driven) = run.map_err(|_| RunError::Stalled(scenario.id.clone()))??;
     let report = log::judge(&lab, &plan, driven);
@@ -276,10 +289,17 @@ pub async fn run_on(
     if addresses == Addresses::Loopback {
         plan.world = plan.world.in_loopback();
     }
-    let lab = Lab::start(network, &plan.world).await?;
-    prepare(&lab)?;
-    let driven = drive::drive(&lab, &plan).await?;
-    Ok(log::judge(&lab, &plan, driven))
+    let work = async {
+        let lab = Lab::start(network, &plan.world).await?;
+        prepare(&lab)?;
+        let driven = drive::drive(&lab, &plan).await?;
+        Ok(log::judge(&lab, &plan, driven))
+    };
+    tokio::select! {
+        biased;
+        report = work => report,
+        () = options.stop.wanted() => Err(RunError::Stopped(scenario.id.clone())),
+    }
 }
 
 /// Bytes of events that a run may hold; more are evicted, oldest first, and

@@ -123,6 +123,32 @@ impl Serialize for Span {
     }
 }
 
+/// Reads a share, from 0 to 1.
+pub(crate) fn share<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<f64>, D::Error> {
+    let share = f64::deserialize(reader)?;
+    if (0.0..=1.0).contains(&share) {
+        return Ok(Some(share));
+    }
+    Err(de::Error::custom(format!("a share lies between 0 and 1, not at {share}")))
+}
+
+/// Reads degrees north of the equator.
+pub(crate) fn latitude<'de, D: Deserializer<'de>>(reader: D) -> Result<f64, D::Error> {
+    degrees(f64::deserialize(reader)?, 90.0)
+}
+
+/// Reads degrees east of Greenwich.
+pub(crate) fn longitude<'de, D: Deserializer<'de>>(reader: D) -> Result<f64, D::Error> {
+    degrees(f64::deserialize(reader)?, 180.0)
+}
+
+fn degrees<E: de::Error>(degrees: f64, most: f64) -> Result<f64, E> {
+    if (-most..=most).contains(&degrees) {
+        return Ok(degrees);
+    }
+    Err(E::custom(format!("degrees lie between -{most} and {most}, not at {degrees}")))
+}
+
 /// Reads a quantity from a string, or from a plain number where that has a
 /// meaning of its own.
 struct QuantityVisitor<T> {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use capa7_lab::course::{self, State};
 use capa7_lab::run::RunOptions;
 use capa7_lab::text::Language;
+use capa7_net::signals;
 use clap::{Args, ValueEnum};
 
 use super::run::run_live;
@@ -46,7 +47,7 @@ pub(crate) fn run(args: &CourseArgs) -> anyhow::Result<ExitCode> {
             run_live(NetChoice::Sealed, &scenarios, &RunOptions::default(), |_| {})?
         }
     };
-    let stations = course::walk(station, made)?;
+    let stations = signals::in_reach(|stop| course::walk(station, made, &stop))??;
     if stations.is_empty() {
         let station = args.station.as_deref().unwrap_or_default();
         anyhow::bail!("there is no `{station}` in the course: write a row such as D4, or none");

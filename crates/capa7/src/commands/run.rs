@@ -17,6 +17,7 @@ use capa7_lab::text::Language;
 use capa7_net::doctor::Mode;
 use capa7_net::exec;
 use capa7_net::export::write_pcapng;
+use capa7_net::signals::{self, Stop};
 use capa7_net::startup::{self, Confinement};
 use clap::{Args, ValueEnum};
 
@@ -83,19 +84,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         ..RunOptions::default()
     };
     let reports = match args.net {
-        Net::Virtual => {
-            let mut reports = Vec::with_capacity(scenarios.len());
-            for scenario in &scenarios {
-                if scenario.needs_programs() {
-                    skip(scenario);
-                    continue;
-                }
-                let report = run_virtual(scenario, &options)?;
-                show(args, &report, scenarios.len());
-                reports.push(report);
-            }
-            reports
-        }
+        Net::Virtual => signals::in_reach(|stop| {
+            let options = RunOptions { stop, ..options };
+            run_in_memory(&scenarios, &options, |report| show(args, report, scenarios.len()))
+        })??,
         Net::Sealed | Net::Loopback => {
             let sealed = args.net == Net::Sealed;
             let choice = if sealed { NetChoice::Sealed } else { NetChoice::Loopback };
@@ -113,6 +105,26 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!reports.iter().all(RunReport::passed))))
 }
 
+/// Runs in virtual time, one scenario after the other; `told` gets each report
+/// when its scenario has ended.
+fn run_in_memory(
+    scenarios: &[Scenario],
+    options: &RunOptions,
+    told: impl Fn(&RunReport),
+) -> anyhow::Result<Vec<RunReport>> {
+    let mut reports = Vec::with_capacity(scenarios.len());
+    for scenario in scenarios {
+        if scenario.needs_programs() {
+            skip(scenario);
+            continue;
+        }
+        let report = run_virtual(scenario, options)?;
+        told(&report);
+        reports.push(report);
+    }
+    Ok(reports)
+}
+
 /// Runs on kernel sockets, one scenario after the other; `told` gets each
 /// report when its scenario has ended.
 pub(crate) fn run_live(
@@ -128,13 +140,14 @@ pub(crate) fn run_live(
         |()| Ok(()),
         |()| Ok(confinement),
         |(), ()| async {
+            let options = RunOptions { stop: Stop::watch()?, ..options.clone() };
             let mut reports = Vec::with_capacity(scenarios.len());
             for scenario in scenarios {
                 if scenario.needs_programs() && plan.mode != Mode::Sealed {
                     skip(scenario);
                     continue;
                 }
-                let report = one_live(&plan, scenario, options).await?;
+                let report = one_live(&plan, scenario, &options).await?;
                 told(&report);
                 reports.push(report);
             }
@@ -172,10 +185,10 @@ async fn one_live(
         }
         Ok(())
     };
-    let report = run_on(&network, addresses, scenario, options, prepare).await?;
+    let report = run_on(&network, addresses, scenario, options, prepare).await;
     drop(offer);
     network.end_tasks();
-    Ok(report)
+    Ok(report?)
 }
 
 /// Names a scenario that is not run here, and why.

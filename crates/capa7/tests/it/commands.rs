@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::program::{Folder, Said};
+use crate::program::{Folder, Running, Said};
 
 /// The names of an object, in order.
 fn names(value: &Value) -> Vec<&str> {
@@ -184,4 +184,17 @@ fn help_names_every_command_and_only_those_that_work() {
     for missing in ["torrent", "stream", "cdn"] {
         assert!(!text.contains(&format!("\n  {missing} ")), "{missing}: {text}");
     }
+}
+
+/// Ctrl-C at a run that has mail servers: their folders go with it.
+#[test]
+fn a_run_that_is_stopped_says_so_and_leaves_nothing_behind() {
+    let folder = Folder::new();
+    let mut run = Running::start(&mut folder.capa7(&["run", "all"]));
+    run.wait_for("mail-access — ");
+    run.signal("INT");
+    let (status, said) = run.ended();
+    assert_eq!(status.code(), Some(2), "{said}");
+    assert!(said.contains("was stopped before its end"), "{said}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use capa7_net::signals::Stop;
 use capa7_net::{Cause, Time};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -181,7 +182,7 @@ pub(super) async fn course(
             let walked = page
                 .0
                 .machine
-                .blocking(|| walk(None, Vec::new()))
+                .blocking(|| walk(None, Vec::new(), &Stop::default()))
                 .await
                 .map_err(Refused::broken)?;
             page.0.course.get_or_init(|| Arc::new(walked)).clone()

@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::file::{FilterText, record_type, type_a, uppercase_port, yes};
 use super::letters::{Browse, QueueDeed, Read, ReplyFault, Typed, Write};
-use crate::units::{Size, Span};
+use crate::units::{Size, Span, share};
 use crate::world::file::LinkFile;
 
 /// What a person does. Every action is also a command of the lab.
@@ -297,14 +297,6 @@ pub struct Which {
     pub skip: u64,
     /// To so many after those; without end when not given.
     pub count: Option<u64>,
-}
-
-fn share<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Option<f64>, D::Error> {
-    let share = f64::deserialize(reader)?;
-    if (0.0..=1.0).contains(&share) {
-        return Ok(Some(share));
-    }
-    Err(serde::de::Error::custom(format!("a share lies between 0 and 1, not at {share}")))
 }
 
 /// Messages that leave later.

@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::deeds::{Action, Fault, Load, Send};
 use super::file::{Claim, FilterText, MeasureValue, ScenarioFile};
 use super::letters::{Attachment, Read, ReadProtocol, SmtpCommand};
+use crate::course;
 use crate::source::SourceError;
 use crate::world::build::Place;
 use crate::world::{SocketService, World};
@@ -32,6 +33,7 @@ pub(super) fn check(
     };
     distinct(place, "sabotage", file.sabotage.iter().map(|sabotage| &sabotage.id))?;
     distinct(place, "statement", file.statement.iter().map(|statement| &statement.id))?;
+    check_course(place, file)?;
     for step in &file.step {
         if step.apart.is_some() && !step.together {
             let problem = "`apart` is for actions that begin at once: write `together = true`";
@@ -63,6 +65,28 @@ pub(super) fn check(
         }
     }
     Ok(())
+}
+
+/// What the scenario says that it shows is in the course.
+fn check_course(place: &Place<'_>, file: &ScenarioFile) -> Result<(), SourceError> {
+    let course = course::statements()?;
+    let unknown_row = file.course.iter().find(|named| {
+        let named = named.get_ref();
+        !course.iter().any(|known| known.row == *named || known.id == *named)
+    });
+    if let Some(row) = unknown_row {
+        let problem = format!("the course has no row or statement `{}`", row.get_ref());
+        let advice = "write one of `capa7 course`, such as D4 or D4.2";
+        return Err(place.error(&row.span(), format!("{problem}: {advice}")));
+    }
+    let mut shown = file.statement.iter().map(|statement| &statement.id);
+    match shown.find(|id| !course.iter().any(|known| known.id == *id.get_ref())) {
+        Some(id) => {
+            let problem = format!("the course has no statement `{}`", id.get_ref());
+            Err(place.error(&id.span(), format!("{problem}: write one such as D4.2")))
+        }
+        None => Ok(()),
+    }
 }
 
 fn check_claims(names: &Names<'_>, file: &ScenarioFile) -> Result<(), SourceError> {

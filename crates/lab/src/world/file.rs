@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::text::Bilingual;
-use crate::units::{Rate, Size, Span};
+use crate::units::{Rate, Size, Span, latitude, longitude, share};
 
 /// A whole `world.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -88,7 +88,9 @@ pub(crate) struct RegionFile {
     pub(crate) name: Bilingual,
     /// Degrees north and east; paths without a time of their own follow from
     /// the distance.
+    #[serde(deserialize_with = "latitude")]
     pub(crate) latitude: f64,
+    #[serde(deserialize_with = "longitude")]
     pub(crate) longitude: f64,
 }
 
@@ -117,9 +119,13 @@ pub(crate) struct LinkFile {
     pub(crate) rate: Option<Rate>,
     pub(crate) latency: Option<Span>,
     pub(crate) jitter: Option<Span>,
+    #[serde(deserialize_with = "share")]
     pub(crate) loss: Option<f64>,
+    #[serde(deserialize_with = "share")]
     pub(crate) duplicate: Option<f64>,
+    #[serde(deserialize_with = "share")]
     pub(crate) reorder: Option<f64>,
+    #[serde(deserialize_with = "share")]
     pub(crate) corrupt: Option<f64>,
     pub(crate) queue: Option<Size>,
     pub(crate) cut: Option<bool>,

@@ -162,6 +162,7 @@ fn a_bad_world_is_told_with_line_column_and_what_to_do() {
         ("\"10.0.0.1\"", "\"10.0.0.256\""),
         ("\"10.0.0.1\"", "\"127.0.0.1\""),
         ("latitude = 4.7", "latitud = 4.7"),
+        ("latitude = 4.7", "latitude = 94.7"),
         ("a.root. 60 A 198.41.0.4", "a.root. 60 A 198.41.0"),
         ("@ 60 SOA a.root. x.root. 1 2 3 4 5", ""),
         ("text = ", "derive = \"reverse\"\ntext = "),

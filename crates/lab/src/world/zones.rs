@@ -59,7 +59,10 @@ fn read(place: &Place<'_>, entry: &ZoneEntry) -> Result<WorldZone, SourceError> 
     let records = match (&entry.file, &entry.text, entry.derive) {
         (Some(file), None, None) => {
             let text = place.folder.read(file.get_ref()).map_err(|error| {
-                place.error(&file.span(), format!("zone file: {}", error.problem))
+                place.error(
+                    &file.span(),
+                    format!("the zone file `{}`: {}", file.get_ref(), error.problem),
+                )
             })?;
             read_records(place.folder, &place.folder.shown(file.get_ref()), &text, &origin)?
         }
