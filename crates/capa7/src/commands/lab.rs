@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use capa7_dissect::Room;
 use capa7_lab::page::{Live, Page};
 use capa7_lab::world::World;
-use capa7_net::control::Listener;
+use capa7_net::control::{DEFAULT_NAME, Listener};
 use capa7_net::doctor::Mode;
 use capa7_net::publish::{Publication, Published};
 use capa7_net::startup::{self, TcpDoor};
@@ -209,7 +209,7 @@ fn welcome(
     if let Some(at) = page_at {
         text.push_str(&format!("\n  look at it     http://{at}/"));
     }
-    text.push_str(&format!("\n  ask it         {}", how_to_ask(live)));
+    text.push_str(&format!("\n  ask it         {}", how_to_ask(live, &arguments.name)));
     for publication in &arguments.publish {
         let Publication { at, host, port } = publication;
         text.push_str(&format!("\n  published      {at} is {host}:{port}"));
@@ -230,8 +230,9 @@ fn welcome(
 }
 
 /// A command that asks the lab something.
-fn how_to_ask(live: &LiveLab) -> String {
-    let exec = "capa7 lab exec -- dig www.urosario.edu.co".to_owned();
+fn how_to_ask(live: &LiveLab, lab: &str) -> String {
+    let which = if lab == DEFAULT_NAME { String::new() } else { format!("--name {lab} ") };
+    let exec = format!("capa7 lab exec {which}-- dig www.urosario.edu.co");
     if live.mode == Mode::Sealed {
         return exec;
     }
