@@ -1,6 +1,6 @@
 //! What the program says on standard output and standard error.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use capa7_mail::agent::for_terminal;
 
@@ -37,12 +37,15 @@ pub(crate) fn tell(text: &str) {
 }
 
 /// Sends what the program's parts log to standard error: warnings by default,
-/// what `CAPA7_LOG` says otherwise (`info`, `capa7_dns=debug`).
+/// what `CAPA7_LOG` says otherwise (`info`, `capa7_dns=debug`). Colours are for
+/// terminals; in a file they would be noise, and `NO_COLOR` is against them.
 pub(crate) fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("CAPA7_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal() && !no_color)
         .with_writer(std::io::stderr)
         .without_time()
         .try_init();

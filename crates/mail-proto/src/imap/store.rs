@@ -231,8 +231,8 @@ pub enum StoreError {
     /// Another mailbox is for that use, or it cannot be given.
     #[error("that use cannot be given")]
     UseAttribute,
-    /// The account is full.
-    #[error("the account is full")]
+    /// No room is left: a quota is used up, or a disk.
+    #[error("no room is left for messages")]
     OverQuota,
     /// The message is too large.
     #[error("the message is too large")]

@@ -223,6 +223,7 @@ fn a_full_disk_of_the_queue_is_answered_452_and_nothing_is_lost() {
     assert!(cell.append().starts_with("a OK"), "the mailboxes have space");
     cell.server.wait_for("no space for the queue");
     assert_eq!(said(&mut cell.server, "no space for the queue"), 1, "{}", cell.server.said);
+    assert!(!cell.server.said.contains('\u{1b}'), "colours in a pipe: {}", cell.server.said);
     cell.free("queue");
     let deadline = Instant::now() + PATIENCE;
     // The rows look again after two seconds.
@@ -247,7 +248,7 @@ fn a_full_disk_of_the_mailboxes_makes_mail_wait_in_the_queue() {
     }
     cell.server.wait_for("no space for mailboxes");
     let answer = cell.append();
-    assert!(answer.starts_with("a NO [OVERQUOTA]"), "{answer}");
+    assert!(answer.starts_with("a NO [OVERQUOTA] no room is left for messages"), "{answer}");
     // What is there can be read.
     let mut session = Imap::log_in(cell.imap, "andrea");
     session.say("a SELECT INBOX", "a OK");
