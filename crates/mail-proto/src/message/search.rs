@@ -3,7 +3,7 @@
 
 use crate::message::decode::{header_text, part_text};
 use crate::message::fields;
-use crate::message::structure::Structure;
+use crate::message::structure::{PartKind, Structure};
 
 /// A text that is looked for without case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +30,16 @@ pub fn header(header: &[u8], name: &str, needle: &Needle) -> bool {
     fields::fields(header).any(|field| field.is(name) && needle.is_in(&header_text(field.value)))
 }
 
-/// `BODY text`: whether a body has the text, decoded, in parts of type text. No
-/// header field counts, nor one of a message inside (RFC 9051 §6.4.4).
+/// `BODY text`: whether a body has the text, decoded, in parts of type text and
+/// in the headers of messages inside: they are text of the message around them,
+/// whose own fields do not count (RFC 9051 §6.4.4). Dovecot looks there too.
 #[must_use]
 pub fn body(message: &[u8], structure: &Structure, needle: &Needle) -> bool {
     let mut left = TEXT_BYTES_MAX;
     structure.parts().iter().any(|part| {
+        if let PartKind::Message(id) = &part.kind {
+            return any_field(message, &structure.part(*id).header, needle);
+        }
         if part.body.len() > left {
             return false;
         }
@@ -90,7 +94,7 @@ mod tests {
         assert_eq!(of("CAFÉ"), (true, false, true));
         assert_eq!(of("ñandú"), (false, true, true));
         assert_eq!(of("deep="), (false, true, true));
-        assert_eq!(of("subject: INNER"), (false, false, true));
+        assert_eq!(of("subject: INNER"), (false, true, true));
         assert_eq!(of("señal.PNG"), (false, false, true));
         assert_eq!(of("pixels"), (false, false, false));
         assert_eq!(of("x-empty"), (false, false, true));
