@@ -40,11 +40,13 @@ function apply(clients, event) {
 /** @param {string} address */
 const portOf = (address) => Number(address.slice(address.lastIndexOf(":") + 1));
 
-export const socketsCard = { id: "sockets", render };
+export const socketsCard = { id: "sockets", render, leads: () => known().length > 0 };
+
+/** @returns {Client[]} */
+const known = () => [...folded.get().state.sockets.values()];
 
 function render() {
-  /** @type {Client[]} */
-  const clients = [...folded.get().state.sockets.values()];
+  const clients = known();
   if (clients.length === 0) return null;
   return h("ul", { class: "clients" }, clients.slice(-SHOWN_MAX).reverse().map((client) =>
     h("li", { class: client.open ? "" : "shut" },
@@ -53,5 +55,6 @@ function render() {
       h("span", { class: "mono" }, client.client),
       h("span", { class: "cache-type" }, `${client.transport.toUpperCase()} → `
         + store.hostLabel(client.server)),
-      h("span", { class: "figure" }, t("messages_count", { count: number(client.messages) }))))));
+      h("span", { class: "figure" }, client.messages === 1 ? t("messages_one")
+        : t("messages_count", { count: number(client.messages) }))))));
 }

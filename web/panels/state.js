@@ -11,8 +11,9 @@ import { queueCard } from "./state-queue.js";
 import { socketsCard } from "./state-sockets.js";
 
 /**
- * One card of the state: its fold is registered by its own module.
- * @typedef {{ id: string, render: () => Node | Node[] | null }} StateCard
+ * One card of the state: its fold is registered by its own module. One that
+ * leads stands before the others: the story is about what it shows.
+ * @typedef {{ id: string, render: () => Node | Node[] | null, leads?: () => boolean }} StateCard
  */
 
 /** In the order in which they stand. @type {StateCard[]} */
@@ -20,7 +21,8 @@ const CARDS = [cacheCard, queueCard, mailboxesCard, loadCard, socketsCard];
 
 export function statePanel() {
   const body = h("div", { class: "state-cards" },
-  CARDS.map((card) => h("section", { class: `state-card ${card.id}`, tabindex: "0",
+  CARDS.map((card) => h("section", { tabindex: "0",
+    class: () => `state-card ${card.id}${card.leads?.() ? " leads" : ""}`,
     "aria-label": () => t(`state_${card.id}`) },
     h("h3", {}, () => t(`state_${card.id}`)),
     () => card.render() ?? empty(() => t(`state_${card.id}_empty`)))));

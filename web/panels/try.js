@@ -7,6 +7,8 @@ import * as api from "../model/api.js";
 import * as store from "../model/store.js";
 
 const TYPES = ["A", "AAAA", "MX", "NS", "CNAME", "TXT", "SOA", "PTR", "ANY"];
+/** The name of a lab that was given none. */
+const USUAL_NAME = "lab";
 /** How long a word of success stays. */
 const TOAST_MS = 2500;
 
@@ -18,15 +20,21 @@ export function tryPanel() {
     h("p", { class: "lead" }, () => t("try_lead")),
     queryForm(), () => answer.get() && h("pre", { class: "answer", tabindex: "0" }, answer.get()),
     h("h3", {}, () => t("try_shell")),
-    h("ul", { class: "commands" }, [
-      "capa7 lab exec -- dig www.urosario.edu.co",
-      "capa7 lab exec -- dig +trace gaia.cs.umass.edu",
-      "capa7 lab exec --as aula1 -- python3 server.py",
-      "capa7 lab pcap - | wireshark -k -i -",
+    h("ul", { class: "commands" }, () => [
+      `capa7 lab exec ${which()}-- dig www.urosario.edu.co`,
+      `capa7 lab exec ${which()}-- dig +trace gaia.cs.umass.edu`,
+      `capa7 lab exec ${which()}--as aula1 -- python3 server.py`,
+      `capa7 lab pcap ${which()}- | wireshark -k -i -`,
     ].map(command)),
     h("h3", {}, () => t("try_story")),
     h("ul", { class: "links" }, () => store.scenarios.get().slice(0, 6).map(({ id, title }) =>
       h("li", {}, h("a", { href: `#run=${id}` }, either(title) || id)))));
+}
+
+/** How a command finds this lab, where its name is not the usual one. */
+function which() {
+  const name = store.status.get()?.name ?? USUAL_NAME;
+  return name === USUAL_NAME ? "" : `--name ${name} `;
 }
 
 /** @param {string} text */
