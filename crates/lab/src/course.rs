@@ -141,7 +141,11 @@ pub fn walk(
     let mut stations: Vec<Station> = Vec::new();
     for statement in statements()?.into_iter().filter(|s| is_wanted(s, station)) {
         let shown = match scenarios.get(&statement.id) {
-            None => Shown { statement, measured: None, state: State::NotYet, failed: Vec::new() },
+            None => {
+                // The ledger names the scenario that is to show it: there is none.
+                let statement = Statement { scenario: None, ..statement };
+                Shown { statement, measured: None, state: State::NotYet, failed: Vec::new() }
+            }
             Some(id) => {
                 if !reports.contains_key(id) {
                     let scenario = Scenario::carried(id)?;
@@ -244,7 +248,10 @@ pub fn text(stations: &[Station], language: Language) -> String {
                     say("not run:", "no ejecutado:"),
                     say("it needs --net sealed", "necesita --net sealed"),
                 ),
-                None => line("", say("not yet", "todavía no")),
+                None => line(
+                    say("not yet:", "todavía no:"),
+                    say("no scenario shows it", "ningún escenario lo muestra"),
+                ),
             }
             if let Some(wire) = &statement.wire {
                 line(say("on the wire:", "en el cable:"), wire.in_language(language));

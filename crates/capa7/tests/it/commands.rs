@@ -146,6 +146,11 @@ fn the_course_lists_what_is_not_covered_as_such() {
     assert!(states.iter().any(|state| *state == "yes"));
     assert!(states.iter().any(|state| *state != "yes" && *state != "no"), "not yet: {states:?}");
     assert!(!states.iter().any(|state| *state == "no"), "measured otherwise than said");
+    // What no scenario shows and what virtual time cannot run are told apart.
+    let shown_by_none = Folder::new().run(&["course", "T2"]).text();
+    assert!(shown_by_none.contains("no scenario shows it"), "{shown_by_none}");
+    let sealed = Folder::new().run(&["course", "K3"]).text();
+    assert!(sealed.contains("it needs --net sealed"), "{sealed}");
 }
 
 #[test]
