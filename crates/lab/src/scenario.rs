@@ -47,6 +47,8 @@ pub struct Scenario {
     pub course: Vec<String>,
     /// Whether tests also run it on real sockets.
     pub live: bool,
+    /// Whether it names hosts by their true addresses, which the loopback mode moves.
+    pub true_addresses: bool,
     /// The seed, when the command gives none.
     pub seed: u64,
     /// The world, changes included.
@@ -128,6 +130,7 @@ impl Scenario {
             title: file.title.clone(),
             course: file.course.iter().map(|row| row.get_ref().clone()).collect(),
             live: file.live,
+            true_addresses: file.true_addresses,
             seed: file.seed.unwrap_or(DEFAULT_SEED),
             world,
             folder: folder.clone(),

@@ -91,6 +91,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         Net::Sealed | Net::Loopback => {
             let sealed = args.net == Net::Sealed;
             let choice = if sealed { NetChoice::Sealed } else { NetChoice::Loopback };
+            let is_asked = |scenario: &&Scenario| scenario.live || args.what != "all";
+            let (asked, slow): (Vec<_>, Vec<_>) = scenarios.iter().partition(is_asked);
+            slow.into_iter().for_each(|scenario| skip(scenario, TAKES_LONG));
+            let scenarios: Vec<Scenario> = asked.into_iter().cloned().collect();
             run_live(choice, &scenarios, &options, |report| show(args, report, scenarios.len()))?
         }
     };
@@ -115,7 +119,7 @@ fn run_in_memory(
     let mut reports = Vec::with_capacity(scenarios.len());
     for scenario in scenarios {
         if scenario.needs_programs() {
-            skip(scenario);
+            skip(scenario, NEEDS_PROGRAMS);
             continue;
         }
         let report = run_virtual(scenario, options)?;
@@ -143,8 +147,8 @@ pub(crate) fn run_live(
             let options = RunOptions { stop: Stop::watch()?, ..options.clone() };
             let mut reports = Vec::with_capacity(scenarios.len());
             for scenario in scenarios {
-                if scenario.needs_programs() && plan.mode != Mode::Sealed {
-                    skip(scenario);
+                if let Some(why) = unsuited(scenario, plan.mode) {
+                    skip(scenario, why);
                     continue;
                 }
                 let report = one_live(&plan, scenario, &options).await?;
@@ -191,10 +195,19 @@ async fn one_live(
     Ok(report?)
 }
 
+/// Why a scenario does not hold in a mode.
+fn unsuited(scenario: &Scenario, mode: Mode) -> Option<&'static str> {
+    match mode {
+        Mode::Sealed => None,
+        Mode::Loopback | Mode::Virtual if scenario.needs_programs() => Some(NEEDS_PROGRAMS),
+        Mode::Loopback if scenario.true_addresses => Some(NAMES_ADDRESSES),
+        Mode::Loopback | Mode::Virtual => None,
+    }
+}
+
 /// Names a scenario that is not run here, and why.
-fn skip(scenario: &Scenario) {
-    let id = &scenario.id;
-    output::tell(&format!("skipped: {id} runs programs of this machine: add --net sealed"));
+fn skip(scenario: &Scenario, why: &str) {
+    output::tell(&format!("skipped: {} {why}", scenario.id));
 }
 
 /// Prints a report as soon as its scenario has ended.
@@ -241,3 +254,8 @@ fn terminal_width() -> usize {
 }
 
 const PIPE_COLUMNS: usize = 120;
+
+const NEEDS_PROGRAMS: &str = "runs programs of this machine: add --net sealed";
+const NAMES_ADDRESSES: &str = "names hosts by their true addresses, which loopback mode moves: \
+                               add --net sealed, or leave --net away";
+const TAKES_LONG: &str = "may take days of real time: leave --net away, or name it alone";

@@ -26,6 +26,9 @@ pub(crate) struct ScenarioFile {
     /// Whether it also runs on real sockets in tests.
     #[serde(default)]
     pub(crate) live: bool,
+    /// Whether it names hosts by their true addresses, which the loopback mode moves.
+    #[serde(default)]
+    pub(crate) true_addresses: bool,
     /// The longest that it may run.
     pub(crate) limit: Option<Span>,
     #[serde(default)]

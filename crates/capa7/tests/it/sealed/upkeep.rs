@@ -1,5 +1,7 @@
 //! Labs beside each other, their end, and scenarios on kernel sockets.
 
+use std::process::Command;
+
 use capa7_lab::scenario::Scenario;
 
 use super::{Lab, can_seal};
@@ -80,6 +82,54 @@ fn every_live_scenario_holds_on_kernel_sockets_too() {
     }
     let broken = ["run", "dns-iterated", "--net", "sealed", "--break", "wrong-address"];
     assert_eq!(folder.run(&broken).code, Some(1));
+}
+
+// What cannot hold at moved addresses, or takes days, is told and not judged. In a
+// network of its own, for a loopback lab has no other.
+#[test]
+fn in_loopback_mode_all_that_can_hold_holds_and_the_others_are_named() {
+    let folder = Folder::new();
+    if !can_seal(&folder) {
+        return;
+    }
+    let (Some(unshare), Some(ip)) = (capa7_peers::find("unshare"), capa7_peers::find("ip")) else {
+        return capa7_peers::skip("unshare and ip, for a network of its own");
+    };
+    let mut alone = Command::new(unshare);
+    alone.args(["-rn", "sh", "-c", "\"$0\" link set lo up && exec \"$@\""]).arg(ip);
+    let run = folder.capa7(&["run", "all", "--net", "loopback", "--json"]);
+    let said = Said::by(&mut wrapped(alone, &run));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let err = said.err.clone();
+    let document = said.json();
+    let scenarios = document["scenarios"].as_array().unwrap();
+    let run: Vec<_> = scenarios.iter().map(|one| one["id"].as_str().unwrap()).collect();
+    let told = |id: &str, why: &str| {
+        let begin = format!("capa7: skipped: {id} ");
+        let line = err.lines().find(|line| line.starts_with(&begin));
+        assert!(line.is_some_and(|line| line.contains(why)), "{id}: {err}");
+    };
+    told("dns-services", "true addresses");
+    told("sockets-own", "add --net sealed");
+    told("mail-queue", "days of real time");
+    for id in ["mail-andrea-carlos", "smtp-by-hand", "sockets-tcp"] {
+        assert!(run.contains(&id), "{run:?}");
+    }
+}
+
+/// A command that another one starts.
+fn wrapped(mut outer: Command, inner: &Command) -> Command {
+    outer.arg(inner.get_program()).args(inner.get_args());
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    if let Some(folder) = inner.get_current_dir() {
+        outer.current_dir(folder);
+    }
+    outer
 }
 
 // Course K3: a student's own programs, as a scenario.
