@@ -22,6 +22,9 @@ export default {
     }
     const keys = Object.keys(texts).filter((key) => key.includes("_"));
     for (const key of keys) assert.ok(!shown.includes(key), `the key ${key} is shown`);
+    const labels = await run.$$eval(".row-label", (rows) => rows.map((row) => row.textContent));
+    assert.ok(labels.some((label) => label.startsWith("remisión: ")), labels.join(" | "));
+    assert.ok(!labels.some((label) => label.includes("referral")), labels.join(" | "));
     await shot(run, "spanish");
     await run.reload();
     await run.waitForSelector(".steps .step");

@@ -9,6 +9,7 @@ import { empty, keepInView, panel } from "../base/widgets.js";
 import * as player from "../model/player.js";
 import { letter, roomClass } from "../model/rooms.js";
 import * as store from "../model/store.js";
+import { words } from "../model/words.js";
 
 /** @import { EventView } from "../model/types.js" */
 
@@ -100,9 +101,9 @@ export function chip(event) {
 
 /** @param {EventView} event */
 export function lineText(event) {
-  if (event.type === "note") return store.reason(event) || event.kind || "";
+  if (event.type === "note") return words(event);
   const to = store.hostLabel(event.to, event.to_addr);
-  return `${to}: ${event.summary || event.kind || ""}`;
+  return `${to}: ${words(event)}`;
 }
 
 /** @param {EventView} event */

@@ -6,6 +6,7 @@ import { fit, textWidth } from "../base/measure.js";
 import { either, t } from "../base/i18n.js";
 import { letter, roomClass } from "../model/rooms.js";
 import * as store from "../model/store.js";
+import { words } from "../model/words.js";
 
 /** @import { EventView } from "../model/types.js" */
 /** @import { Item } from "./ladder.js" */
@@ -94,9 +95,8 @@ function spoken(event, mishap) {
   const from = store.hostLabel(event.from, event.from_addr);
   const ends = event.type === "note" ? from
     : `${from} → ${store.hostLabel(event.to, event.to_addr)}`;
-  const what = (event.type === "note" ? store.reason(event) : event.summary) || event.kind || "";
   const fate = mishap ? `, ${t(`fate_${mishap}`)}` : "";
-  return `${moment(event.at)} ${event.room} ${ends}: ${what}${fate}`;
+  return `${moment(event.at)} ${event.room} ${ends}: ${words(event)}${fate}`;
 }
 
 /**
@@ -129,7 +129,7 @@ function line(event, x1, x2, frame) {
 function label(event, middle, frame) {
   const mark = frame.mishap && frame.mishap !== "lost" ? `${t(`fate_${frame.mishap}`)} · ` : "";
   const room = Math.min(frame.width - GUTTER - 8, LABEL_WIDTH_MAX);
-  const text = fit(mark + (event.summary || event.kind || ""), room, LABEL_PX);
+  const text = fit(mark + words(event), room, LABEL_PX);
   const half = textWidth(text, LABEL_PX) / 2;
   const x = Math.max(GUTTER + half, Math.min(frame.width - 6 - half, middle));
   return s("text", { class: "row-label", x, y: LINE_Y - 7 }, text);
@@ -138,10 +138,10 @@ function label(event, middle, frame) {
 /** Something that a host said of itself. @param {EventView} event @param {number} x
  * @param {Frame} frame */
 function selfMark(event, x, frame) {
-  const words = store.reason(event) || event.summary || event.kind || "";
+  const said = words(event);
   const [right, left] = [frame.width - x - 18, x - GUTTER - 14];
-  const toRight = right >= Math.min(textWidth(words, NOTE_PX), 260) || right >= left;
-  const text = fit(words, toRight ? right : left, NOTE_PX);
+  const toRight = right >= Math.min(textWidth(said, NOTE_PX), 260) || right >= left;
+  const text = fit(said, toRight ? right : left, NOTE_PX);
   return [
     s("path", { class: "note-mark", d: `M${x} ${LINE_Y - 9} l5 5 l-5 5 l-5 -5 z` }),
     s("text", { class: `note-label ${toRight ? "right" : "left"}`, x: x + (toRight ? 10 : -10),

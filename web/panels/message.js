@@ -11,6 +11,7 @@ import * as api from "../model/api.js";
 import * as player from "../model/player.js";
 import { here } from "../model/source.js";
 import * as store from "../model/store.js";
+import { words } from "../model/words.js";
 import { chip } from "./causes.js";
 import { showDialogue } from "./dialogue.js";
 import { messageFaults } from "./faults.js";
@@ -127,7 +128,7 @@ function reference(event) {
       if (store.view.peek() === "run") player.pause();
       store.selected.set(event.id);
     },
-  }, `#${event.id} ${store.reason(event) || event.summary || event.kind || ""}`);
+  }, `#${event.id} ${words(event)}`);
 }
 
 /** A decision or a change of a connection: its reason and facts. @param {EventView} event */
@@ -136,7 +137,7 @@ function decision(event) {
   return h("article", { class: "message-view" },
     h("h3", { class: "message-title" }, chip(event), h("span", {}, h("b", {}, `#${event.id}`),
       ` ${store.hostLabel(event.from, event.from_addr ?? t("lab_itself"))}`)),
-    h("p", { class: "meaning" }, store.reason(event) || event.summary || event.kind || ""),
+    h("p", { class: "meaning" }, words(event)),
     h("ul", { class: "facts" }, h("li", {}, clock(event.at)), h("li", {}, icon("bolt", 11),
       `${event.room} · ${event.kind ?? event.type}`)),
     links(event),
