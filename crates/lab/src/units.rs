@@ -132,6 +132,17 @@ pub(crate) fn share<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<f64>,
     Err(de::Error::custom(format!("a share lies between 0 and 1, not at {share}")))
 }
 
+/// Reads the rate of a line, which carries something.
+pub(crate) fn rate<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Rate>, D::Error> {
+    let rate = Rate::deserialize(reader)?;
+    if rate.0 > 0 {
+        return Ok(Some(rate));
+    }
+    Err(de::Error::custom(
+        "a line of this rate carries nothing: leave it out for one without bound",
+    ))
+}
+
 /// Reads degrees north of the equator.
 pub(crate) fn latitude<'de, D: Deserializer<'de>>(reader: D) -> Result<f64, D::Error> {
     degrees(f64::deserialize(reader)?, 90.0)

@@ -165,6 +165,10 @@ fn hosts(world: &World, place: &Place<'_>, file: &HostFile) -> Result<Vec<WorldH
     if spoilt || Name::parse(name).is_err() {
         return Err(place.of(&file.name, format!("`{name}` is not a host's name")));
     }
+    if file.addresses.is_empty() {
+        let problem = format!("`{name}` has no address: give it `addresses = [\"…\"]`");
+        return Err(place.of(&file.name, problem));
+    }
     let site = match &file.site {
         Some(id) => Some(
             world.site(id.get_ref()).ok_or_else(|| place.of(id, no_such("site", id.get_ref())))?,

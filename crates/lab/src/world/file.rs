@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::text::Bilingual;
-use crate::units::{Rate, Size, Span, latitude, longitude, share};
+use crate::units::{Rate, Size, Span, latitude, longitude, rate, share};
 
 /// A whole `world.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -116,6 +116,7 @@ pub(crate) struct LinkPairFile {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LinkFile {
+    #[serde(deserialize_with = "rate")]
     pub(crate) rate: Option<Rate>,
     pub(crate) latency: Option<Span>,
     pub(crate) jitter: Option<Span>,

@@ -170,6 +170,8 @@ fn a_bad_world_is_told_with_line_column_and_what_to_do() {
         ("name = \"a.root\"", "name = \"a root\""),
         ("region = \"bog\"\nserves", "serves"),
         ("name = \"resolver.example\"", "name = \"a.root\""),
+        ("addresses = [\"10.0.0.1\"]", "addresses = []"),
+        ("[[zone]]\norigin", "[link.line]\nup = { rate = \"0bit/s\" }\n\n[[zone]]\norigin"),
     ];
     let mut told = String::new();
     for (changed, by) in cases {
