@@ -8,7 +8,7 @@ use super::Settings;
 use crate::shell;
 
 /// What a run writes into an empty build folder, measured with Rust 1.95, rounded up.
-const BUILD_KIB: u64 = 6 << 20;
+const BUILD_KIB: u64 = 4 << 20;
 
 /// What the tests have in the folder for temporary files at one time, rounded up.
 const TESTS_KIB: u64 = 1 << 20;
