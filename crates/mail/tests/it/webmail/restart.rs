@@ -23,8 +23,9 @@ fn connections_that_the_server_ended_are_made_again_unnoticed() {
         let host = Host::machine(Room::Mail);
         let folder = tempfile::TempDir::new().unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = serve(&host, any, folder.path());
-        let imap = server.local_addr();
+        // A port that no connection takes while the server is away.
+        let imap = crate::dovecot::free_port();
+        let server = serve(&host, imap, folder.path());
         let nowhere = crate::dovecot::free_port();
         let config = WebmailConfig::new(any, imap, nowhere, "urosario.edu.co");
         let webmail = Webmail::start(&host, config).unwrap();
