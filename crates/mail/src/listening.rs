@@ -165,7 +165,8 @@ async fn accept_all<F>(
             connections.turn_away(&host, stream).await;
             continue;
         }
-        let served = serve(stream, stopped.clone());
+        // In a box, for whoever awaits a future keeps it beside what it moves in.
+        let served = Box::pin(serve(stream, stopped.clone()));
         let work = async move {
             served.await;
             tracing::debug!("a session is over: its place is free");
