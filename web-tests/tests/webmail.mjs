@@ -90,6 +90,7 @@ async function logIn(test, options = {}, user = "carlos") {
   await web.fill("#password", user);
   await web.click(".login-card .primary");
   await web.waitForSelector(".row, .list .nothing");
+  await web.waitForSelector("[data-folder=INBOX]", { state: "attached" });
   return { web, running };
 }
 
