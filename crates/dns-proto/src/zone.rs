@@ -2,38 +2,37 @@
 //!
 //! ```text
 //!   index  hash of a name ──> node number
-//!   nodes  one per name, in canonical order: parent, record sets, wildcard, cut above
-//!   sets   (type, ttl, count, where) of each record set, a node's side by side
-//!   data   record data near wire form; each name in them is a node number
-//!   names  the names' wire forms
+//!   nodes  one per name, in canonical order: parent, cut above, wildcard, wire form,
+//!          record sets; data near wire form, each name in them a node number
 //! ```
 //!
 //! Names that only stand in record data have nodes too, so that following an alias, finding
 //! an address and compressing a name need no comparison of strings.
 
+mod arena;
 mod compile;
 mod hash;
 mod intern;
+mod layout;
 mod records;
 mod set;
 
-use crate::{Name, RecordType};
+use crate::Name;
 
+use arena::Arena;
 use hash::SearchName;
 
 pub use compile::ZoneError;
 pub use records::{NameStatus, ZoneRecord};
 pub use set::{DuplicateZone, ZoneSet};
 
+pub(crate) use arena::{Node, RecordSet};
 pub(crate) use hash::SearchName as QueryName;
 pub(crate) use records::{Shape, stored_name};
 
 /// A zone ready to answer from; see the module.
 pub struct Zone {
-    nodes: Vec<Node>,
-    names: Vec<u8>,
-    sets: Vec<RecordSet>,
-    data: Vec<u8>,
+    nodes: Arena,
     index: hash::Index,
     apex: NodeId,
     apex_labels: u8,
@@ -54,56 +53,6 @@ impl NodeId {
     }
 }
 
-/// A name of the zone, or one that its data mention.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Node {
-    /// Where the wire form starts in `names`.
-    name: u32,
-    /// The node without the leftmost label; none for the root.
-    pub(crate) parent: NodeId,
-    /// The first of this node's sets.
-    first_set: u32,
-    /// The highest proper ancestor with a zone cut or a DNAME, if any.
-    pub(crate) covered_by: NodeId,
-    /// The child `*`, if it exists (RFC 4592 §2.1.1).
-    pub(crate) wildcard: NodeId,
-    set_count: u16,
-    pub(crate) labels: u8,
-    flags: u8,
-}
-
-impl Node {
-    /// The name exists in the zone: it owns records or is above a name that does
-    /// (RFC 4592 §2.2.2).
-    const EXISTS: u8 = 1;
-    /// NS records below the apex: authority ends here (RFC 1034 §4.2).
-    const CUT: u8 = 2;
-    /// A DNAME record (RFC 6672 §2.1).
-    const DNAME: u8 = 4;
-
-    pub(crate) fn exists(&self) -> bool {
-        self.flags & Self::EXISTS != 0
-    }
-
-    pub(crate) fn is_cut(&self) -> bool {
-        self.flags & Self::CUT != 0
-    }
-
-    pub(crate) fn has_dname(&self) -> bool {
-        self.flags & Self::DNAME != 0
-    }
-}
-
-/// Records of one type at one name.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RecordSet {
-    /// Where the first record starts in `data`.
-    pub(crate) data: u32,
-    pub(crate) ttl: u32,
-    pub(crate) record_type: RecordType,
-    pub(crate) count: u16,
-}
-
 impl Zone {
     /// Compiles the records of a file.
     ///
@@ -121,7 +70,7 @@ impl Zone {
 
     /// Number of names that exist, empty ones included.
     pub fn name_count(&self) -> usize {
-        self.nodes.iter().filter(|node| node.exists()).count()
+        self.nodes.nodes().filter(|(_, node)| node.exists()).count()
     }
 
     /// Number of records, duplicates not counted.
@@ -131,47 +80,24 @@ impl Zone {
 
     /// Octets of memory that the zone takes.
     pub fn memory_octets(&self) -> usize {
-        size_of::<Self>()
-            + self.nodes.capacity() * size_of::<Node>()
-            + self.names.capacity()
-            + self.sets.capacity() * size_of::<RecordSet>()
-            + self.data.capacity()
-            + self.index.memory_octets()
+        size_of::<Self>() + self.nodes.memory_octets() + self.index.memory_octets()
     }
 
     pub(crate) fn apex_node(&self) -> NodeId {
         self.apex
     }
 
-    pub(crate) fn node(&self, id: NodeId) -> &Node {
-        &self.nodes[id.0 as usize]
+    pub(crate) fn node(&self, id: NodeId) -> Node<'_> {
+        self.nodes.node(id)
     }
 
     /// The wire form of a node's name.
     pub(crate) fn wire(&self, id: NodeId) -> &[u8] {
-        // Wire forms stand in the order of nodes, so the next one's start is this one's end.
-        let start = self.node(id).name as usize;
-        let end = self.nodes.get(id.0 as usize + 1).map_or(self.names.len(), |n| n.name as usize);
-        &self.names[start..end]
+        self.node(id).wire()
     }
 
     pub(crate) fn name_of(&self, id: NodeId) -> Name {
         Name::from_wire(self.wire(id)).unwrap_or(Name::root())
-    }
-
-    /// The record sets of a node, sorted by type.
-    pub(crate) fn sets(&self, node: &Node) -> &[RecordSet] {
-        let first = node.first_set as usize;
-        &self.sets[first..first + usize::from(node.set_count)]
-    }
-
-    pub(crate) fn set(&self, node: &Node, record_type: RecordType) -> Option<&RecordSet> {
-        self.sets(node).iter().find(|set| set.record_type == record_type)
-    }
-
-    /// The octets of a set's records and of all sets after it.
-    pub(crate) fn data_from(&self, set: &RecordSet) -> &[u8] {
-        &self.data[set.data as usize..]
     }
 
     /// Whether a node lies at or below the apex.
@@ -192,9 +118,7 @@ impl Zone {
     pub(crate) fn locate(&self, name: &SearchName) -> Located {
         let depth = name.labels().saturating_sub(usize::from(self.apex_labels));
         for label in 0..depth {
-            if let Some(id) = self
-                .index
-                .find(name.hash(label), |id| self.wire(id).eq_ignore_ascii_case(name.suffix(label)))
+            if let Some(id) = self.index.find(name.hash(label), |id| name.is(label, self.wire(id)))
             {
                 return Located { node: id, exact: label == 0 };
             }

@@ -24,7 +24,7 @@ use capa7_net::batch::UdpBatch;
 use capa7_net::signals::Signal;
 use capa7_net::startup::{self, Confinement, DoorError, StartError, TcpDoor, User};
 use capa7_net::stopwatch::StopWatch;
-use capa7_net::{Host, Task};
+use capa7_net::{Host, Task, memory};
 
 use crate::authoritative::Answerer;
 use crate::connections::ConnectionLimits;
@@ -80,6 +80,8 @@ pub fn load_zones(files: &[PathBuf]) -> Result<ZoneSet, ServeError> {
         Ok(Arc::new(Zone::compile(&read_zone_file(path)?)?))
     };
     let zones = files.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+    // Reading takes several times what a compiled zone keeps.
+    memory::give_back();
     Ok(ZoneSet::new(zones)?)
 }
 

@@ -26,6 +26,7 @@ pub mod fault;
 pub mod host;
 pub mod link;
 pub mod loopback;
+pub mod memory;
 pub mod namespace;
 pub mod network;
 pub mod note;

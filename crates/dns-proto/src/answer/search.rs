@@ -1,6 +1,6 @@
 //! Walking the zone with the question's name (RFC 1034 §4.3.2).
 
-use crate::zone::{Located, NodeId, QueryName, Zone, stored_name};
+use crate::zone::{Located, Node, NodeId, QueryName, Zone, stored_name};
 use crate::{NAME_OCTETS_MAX, Rcode, RecordType};
 
 use super::Transport;
@@ -111,7 +111,7 @@ impl Search<'_, '_> {
         self.name
             .labels()
             .checked_sub(depth)
-            .is_some_and(|label| self.name.suffix(label).eq_ignore_ascii_case(self.zone.wire(apex)))
+            .is_some_and(|label| self.name.is(label, self.zone.wire(apex)))
     }
 
     /// Makes the question's name and its ancestors targets of compression.
@@ -125,7 +125,7 @@ impl Search<'_, '_> {
     }
 
     fn step(&mut self, owner: Owner, Located { node: id, exact }: Located) -> Result<Step, Full> {
-        let node = *self.zone.node(id);
+        let node = self.zone.node(id);
         let mut above = node.covered_by.some();
         if above.is_none() && !exact && (node.is_cut() || node.has_dname()) {
             above = Some(id);
@@ -152,19 +152,19 @@ impl Search<'_, '_> {
         let zone = self.zone;
         let node = zone.node(id);
         self.writer.set_authoritative();
-        if self.record_type == RecordType::ANY && node_has_sets(zone, id) {
-            return self.any(owner, id);
+        if self.record_type == RecordType::ANY && node.has_sets() {
+            return self.any(owner, &node);
         }
-        if let Some(set) = zone.set(node, self.record_type) {
+        if let Some(set) = node.set(self.record_type) {
             self.required(|search| search.set(owner, set, Section::Answer, set.ttl))?;
-            self.additional_of(std::slice::from_ref(set));
+            self.additional_of(std::iter::once(set));
             return Ok(Step::End(Rcode::NOERROR, ReplyKind::Data));
         }
-        match zone.set(node, RecordType::CNAME) {
+        match node.set(RecordType::CNAME) {
             // RFC 1034 §3.6.2: an alias leads to its canonical name.
             Some(alias) => {
                 self.required(|search| search.set(owner, alias, Section::Answer, alias.ttl))?;
-                let target = zone.stored(alias).next().and_then(stored_name);
+                let target = alias.records().next().and_then(stored_name);
                 let target = target.unwrap_or(NodeId::NONE);
                 Ok(Step::Follow(Owner { offset: NOWHERE, node: target }))
             }
@@ -173,14 +173,13 @@ impl Search<'_, '_> {
     }
 
     /// RFC 8482 §4.1: over a datagram one set is enough; a stream gets all of them.
-    fn any(&mut self, owner: Owner, id: NodeId) -> Result<Step, Full> {
-        let sets = self.zone.sets(self.zone.node(id));
+    fn any(&mut self, owner: Owner, node: &Node<'_>) -> Result<Step, Full> {
         let count = match self.transport {
             Transport::Datagram => 1,
-            Transport::Stream => sets.len(),
+            Transport::Stream => usize::MAX,
         };
-        let sets = sets.get(..count).unwrap_or(sets);
-        for set in sets {
+        let sets = node.sets().take(count);
+        for set in sets.clone() {
             self.required(|search| search.set(owner, set, Section::Answer, set.ttl))?;
         }
         self.additional_of(sets);
@@ -192,10 +191,10 @@ impl Search<'_, '_> {
         let zone = self.zone;
         let node = zone.node(dname);
         self.writer.set_authoritative();
-        let Some(set) = zone.set(node, RecordType::DNAME) else {
+        let Some(set) = node.set(RecordType::DNAME) else {
             return self.negative(Rcode::NOERROR, ReplyKind::NoData);
         };
-        let target = zone.stored(set).next().and_then(stored_name);
+        let target = set.records().next().and_then(stored_name);
         let target = target.unwrap_or(NodeId::NONE);
         let holder = Owner { offset: NOWHERE, node: dname };
         self.required(|search| search.set(holder, set, Section::Answer, set.ttl))?;
@@ -253,12 +252,12 @@ impl Search<'_, '_> {
     fn referral(&mut self, cut: NodeId) -> Result<Step, Full> {
         let zone = self.zone;
         let node = zone.node(cut);
-        if let Some(servers) = zone.set(node, RecordType::NS) {
+        if let Some(servers) = node.set(RecordType::NS) {
             let owner = Owner { offset: NOWHERE, node: cut };
             self.required(|search| search.set(owner, servers, Section::Authority, servers.ttl))?;
             // RFC 4035 §3.1.4: DS records go with the referral.
             if self.wants_dnssec
-                && let Some(set) = zone.set(node, RecordType::DS)
+                && let Some(set) = node.set(RecordType::DS)
             {
                 self.required(|search| search.set(owner, set, Section::Authority, set.ttl))?;
             }
@@ -272,8 +271,8 @@ impl Search<'_, '_> {
         let zone = self.zone;
         self.writer.set_authoritative();
         let apex = zone.apex_node();
-        if let Some(soa) = zone.set(zone.node(apex), RecordType::SOA) {
-            let stored = zone.stored(soa).next().unwrap_or(&[]);
+        if let Some(soa) = zone.node(apex).set(RecordType::SOA) {
+            let stored = soa.records().next().unwrap_or(&[]);
             let minimum = stored.last_chunk::<4>().map_or(0, |last| u32::from_be_bytes(*last));
             let owner = Owner { offset: NOWHERE, node: apex };
             let ttl = soa.ttl.min(minimum);
@@ -285,10 +284,6 @@ impl Search<'_, '_> {
         }
         Ok(Step::End(rcode, kind))
     }
-}
-
-fn node_has_sets(zone: &Zone, id: NodeId) -> bool {
-    !zone.sets(zone.node(id)).is_empty()
 }
 
 /// Where the question's name stands (RFC 1035 §4.1.2).

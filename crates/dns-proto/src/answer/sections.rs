@@ -32,7 +32,7 @@ impl Search<'_, '_> {
     pub(super) fn set(
         &mut self,
         owner: Owner,
-        set: &RecordSet,
+        set: RecordSet<'_>,
         section: Section,
         ttl: u32,
     ) -> Result<(), Full> {
@@ -42,11 +42,10 @@ impl Search<'_, '_> {
         } else {
             0
         };
-        let zone = self.zone;
-        for stored in zone.stored(set).skip(first) {
+        for stored in set.records().skip(first) {
             self.record(owner, set, section, ttl, stored)?;
         }
-        for stored in zone.stored(set).take(first) {
+        for stored in set.records().take(first) {
             self.record(owner, set, section, ttl, stored)?;
         }
         Ok(())
@@ -55,7 +54,7 @@ impl Search<'_, '_> {
     fn record(
         &mut self,
         owner: Owner,
-        set: &RecordSet,
+        set: RecordSet<'_>,
         section: Section,
         ttl: u32,
         stored: &[u8],
@@ -83,7 +82,7 @@ impl Search<'_, '_> {
 
     /// RFC 1034 §4.3.2, step 6: the addresses of the hosts that an answer names. They are a
     /// help, so what does not fit is left out.
-    pub(super) fn additional_of(&mut self, sets: &[RecordSet]) {
+    pub(super) fn additional_of<'z>(&mut self, sets: impl Iterator<Item = RecordSet<'z>>) {
         let mut seen = Targets::new();
         for set in sets {
             let prefix = match set.record_type {
@@ -94,7 +93,7 @@ impl Search<'_, '_> {
                 _ => continue,
             };
             let glue = set.record_type == RecordType::NS;
-            for stored in self.zone.stored(set) {
+            for stored in set.records() {
                 let target = stored.get(prefix..).and_then(stored_name);
                 let Some(target) = target.filter(|target| seen.is_first(*target)) else { continue };
                 let mark = self.writer.mark();
@@ -108,10 +107,10 @@ impl Search<'_, '_> {
 
     /// The addresses that a referral needs: those below the cut first, without which nobody
     /// gets there (RFC 9471 §2.1), then those elsewhere in the zone (RFC 9471 §2.2).
-    pub(super) fn glue(&mut self, cut: NodeId, servers: &RecordSet) -> Result<(), Full> {
+    pub(super) fn glue(&mut self, cut: NodeId, servers: RecordSet<'_>) -> Result<(), Full> {
         let zone = self.zone;
         let is_below = |target: NodeId| target == cut || zone.node(target).covered_by == cut;
-        let targets = || zone.stored(servers).filter_map(stored_name);
+        let targets = || servers.records().filter_map(stored_name);
         for target in targets().filter(|target| is_below(*target)) {
             self.required(|search| search.addresses(target, true))?;
         }
@@ -128,10 +127,10 @@ impl Search<'_, '_> {
     /// Writes the addresses of a host, if the zone has them.
     fn addresses(&mut self, host: NodeId, glue: bool) -> Result<(), Full> {
         let Some(source) = self.address_source(host, glue) else { return Ok(()) };
-        let zone = self.zone;
+        let source = self.zone.node(source);
         let owner = Owner { offset: NOWHERE, node: host };
         for record_type in [RecordType::A, RecordType::AAAA] {
-            if let Some(set) = zone.set(zone.node(source), record_type) {
+            if let Some(set) = source.set(record_type) {
                 self.set(owner, set, Section::Additional, set.ttl)?;
             }
         }

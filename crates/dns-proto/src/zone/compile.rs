@@ -8,10 +8,11 @@ use crate::RecordType;
 use crate::name::Name;
 use crate::zone_file::{ZoneFile, ZoneFileRecord};
 
-use super::hash::Index;
+use super::arena::Node;
 use super::intern::Interner;
+use super::layout::{self, Draft, DraftNode, DraftSet};
 use super::records::Shape;
-use super::{Node, NodeId, RecordSet, Zone};
+use super::{NodeId, Zone};
 
 /// Why a zone cannot be served, with the place in its file.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -44,29 +45,12 @@ pub(super) fn compile(file: &ZoneFile) -> Result<Zone, ZoneError> {
     }
     rows.sort_unstable_by_key(|row| (row.owner, row.record_type, row.number));
     let apex = numbers[interner.intern(apex.as_wire())?.0 as usize];
-    let mut zone = Zone {
-        nodes: Vec::with_capacity(order.len()),
-        names: Vec::with_capacity(interner.names.len()),
-        sets: Vec::new(),
-        data: Vec::new(),
-        index: Index::with_room_for(0),
-        apex,
-        apex_labels: 0,
-        records: 0,
-    };
-    lay_out_names(&mut zone, &interner, &order, &numbers)?;
-    write_sets(&mut zone, file, &mut interner, &numbers, &rows)?;
-    mark(&mut zone);
-    let existing = zone.nodes.iter().filter(|node| node.exists()).count();
-    zone.index = Index::with_room_for(existing);
-    for (node, (old, number)) in zone.nodes.iter().zip(order.iter().zip(0_u32..)) {
-        if node.exists() {
-            zone.index.insert(interner.hash(*old), NodeId(number));
-        }
-    }
-    zone.sets.shrink_to_fit();
-    zone.data.shrink_to_fit();
-    Ok(zone)
+    let mut draft = Draft { nodes: Vec::new(), sets: Vec::new(), data: Vec::new(), apex };
+    number_names(&mut draft, &interner, &order, &numbers);
+    let records = write_sets(&mut draft, file, &mut interner, &numbers, &rows)?;
+    drop((rows, numbers));
+    mark(&mut draft, &interner);
+    layout::lay_out(&draft, &interner, records)
 }
 
 /// A zone has one SOA record (RFC 1035 §5.2); its owner is the apex.
@@ -178,45 +162,43 @@ fn canonical_order(interner: &Interner) -> (Vec<NodeId>, Vec<NodeId>) {
     (spans.into_iter().map(|(_, _, old)| old).collect(), numbers)
 }
 
-fn lay_out_names(
-    zone: &mut Zone,
-    interner: &Interner,
-    order: &[NodeId],
-    numbers: &[NodeId],
-) -> Result<(), ZoneError> {
-    for old in order {
-        let entry = interner.entries[old.0 as usize];
-        let name = u32::try_from(zone.names.len()).map_err(|_| ZoneError::too_large())?;
-        zone.names.extend_from_slice(interner.wire(*old));
-        zone.nodes.push(Node {
-            name,
-            parent: entry.parent.some().map_or(NodeId::NONE, |old| numbers[old.0 as usize]),
-            first_set: 0,
-            covered_by: NodeId::NONE,
-            wildcard: NodeId::NONE,
-            set_count: 0,
-            labels: entry.labels,
-            flags: 0,
-        });
-    }
-    zone.apex_labels = zone.node(zone.apex).labels;
-    Ok(())
+fn number_names(draft: &mut Draft, interner: &Interner, order: &[NodeId], numbers: &[NodeId]) {
+    draft.nodes = order
+        .iter()
+        .map(|old| {
+            let entry = interner.entries[old.0 as usize];
+            let parent = entry.parent.some().map(|old| numbers[old.0 as usize]);
+            DraftNode {
+                name: *old,
+                parent: parent.unwrap_or(NodeId::NONE),
+                first_set: 0,
+                covered_by: NodeId::NONE,
+                wildcard: NodeId::NONE,
+                set_count: 0,
+                labels: entry.labels,
+                flags: 0,
+            }
+        })
+        .collect();
 }
 
+/// Writes the record sets of all names; gives the number of records.
 fn write_sets(
-    zone: &mut Zone,
+    draft: &mut Draft,
     file: &ZoneFile,
     interner: &mut Interner,
     numbers: &[NodeId],
     rows: &[Row],
-) -> Result<(), ZoneError> {
-    let mut stored = Vec::new();
+) -> Result<u32, ZoneError> {
+    let (mut stored, mut records) = (Vec::new(), 0);
     for node_rows in rows.chunk_by(|a, b| a.owner == b.owner) {
         let Some(owner) = node_rows.first().map(|row| row.owner) else { continue };
-        let first_set = u32::try_from(zone.sets.len()).map_err(|_| ZoneError::too_large())?;
+        let first_set = u32::try_from(draft.sets.len()).map_err(|_| ZoneError::too_large())?;
         for set_rows in node_rows.chunk_by(|a, b| a.record_type == b.record_type) {
-            let mut set = RecordSet {
-                data: u32::try_from(zone.data.len()).map_err(|_| ZoneError::too_large())?,
+            let start = u32::try_from(draft.data.len()).map_err(|_| ZoneError::too_large())?;
+            let mut set = DraftSet {
+                start,
+                end: start,
                 ttl: u32::MAX,
                 record_type: set_rows.first().map_or(RecordType(0), |row| row.record_type),
                 count: 0,
@@ -233,18 +215,19 @@ fn write_sets(
                     continue;
                 }
                 set.count = set.count.checked_add(1).ok_or_else(ZoneError::too_large)?;
-                zone.data.extend_from_slice(&stored);
+                draft.data.extend_from_slice(&stored);
             }
             check_alone(file, set_rows, node_rows, &set)?;
-            zone.records += u32::from(set.count);
-            zone.sets.push(set);
+            set.end = u32::try_from(draft.data.len()).map_err(|_| ZoneError::too_large())?;
+            records += u32::from(set.count);
+            draft.sets.push(set);
         }
-        let count = zone.sets.len() - first_set as usize;
-        let node = &mut zone.nodes[owner.0 as usize];
+        let count = draft.sets.len() - first_set as usize;
+        let node = &mut draft.nodes[owner.0 as usize];
         node.first_set = first_set;
         node.set_count = u16::try_from(count).map_err(|_| ZoneError::too_large())?;
     }
-    Ok(())
+    Ok(records)
 }
 
 /// A CNAME stands alone at its name (RFC 1034 §3.6.2, RFC 2181 §10.1) but for the records
@@ -253,7 +236,7 @@ fn check_alone(
     file: &ZoneFile,
     set_rows: &[Row],
     node_rows: &[Row],
-    set: &RecordSet,
+    set: &DraftSet,
 ) -> Result<(), ZoneError> {
     if set.record_type != RecordType::CNAME && set.record_type != RecordType::DNAME {
         return Ok(());
@@ -306,11 +289,11 @@ fn store(
 
 /// Sets flags and links. Parents have lower numbers than their children, so one pass down
 /// the list hands on what covers a name and one pass up makes ancestors exist.
-fn mark(zone: &mut Zone) {
-    for index in 0..zone.nodes.len() {
-        let node = zone.nodes[index];
-        let has = |record_type| zone.set(&node, record_type).is_some();
-        let is_apex = index == zone.apex.0 as usize;
+fn mark(draft: &mut Draft, interner: &Interner) {
+    for index in 0..draft.nodes.len() {
+        let node = draft.nodes[index];
+        let has = |record_type| draft.sets(&node).iter().any(|set| set.record_type == record_type);
+        let is_apex = index == draft.apex.0 as usize;
         let mut flags = 0;
         if node.set_count > 0 {
             flags |= Node::EXISTS;
@@ -321,25 +304,27 @@ fn mark(zone: &mut Zone) {
         if has(RecordType::DNAME) {
             flags |= Node::DNAME;
         }
-        let parent = node.parent.some().map(|parent| zone.node(parent));
+        let parent = node.parent.some().map(|parent| &draft.nodes[parent.0 as usize]);
         let covered_by = match parent {
             Some(parent) if parent.covered_by.some().is_some() => parent.covered_by,
-            Some(parent) if parent.is_cut() || parent.has_dname() => node.parent,
+            Some(parent) if parent.flags & (Node::CUT | Node::DNAME) != 0 => node.parent,
             _ => NodeId::NONE,
         };
-        let node = &mut zone.nodes[index];
+        let node = &mut draft.nodes[index];
         node.flags = flags;
         node.covered_by = covered_by;
     }
-    for index in (0..zone.nodes.len()).rev() {
-        let node = zone.nodes[index];
-        let (Some(parent), true) = (node.parent.some(), node.exists()) else { continue };
-        if index == zone.apex.0 as usize {
+    for index in (0..draft.nodes.len()).rev() {
+        let node = draft.nodes[index];
+        let (Some(parent), true) = (node.parent.some(), node.flags & Node::EXISTS != 0) else {
+            continue;
+        };
+        if index == draft.apex.0 as usize {
             continue;
         }
         let id = NodeId(u32::try_from(index).unwrap_or(u32::MAX));
-        let is_wildcard = zone.wire(id).starts_with(b"\x01*");
-        let parent = &mut zone.nodes[parent.0 as usize];
+        let is_wildcard = interner.wire(node.name).starts_with(b"\x01*");
+        let parent = &mut draft.nodes[parent.0 as usize];
         parent.flags |= Node::EXISTS;
         if is_wildcard {
             parent.wildcard = id;

@@ -90,6 +90,13 @@ impl SearchName {
         &self.lower[usize::from(self.starts[label])..self.length]
     }
 
+    /// Whether [`SearchName::suffix`] and a wire form are one name.
+    pub(crate) fn is(&self, label: usize, wire: &[u8]) -> bool {
+        let suffix = self.suffix(label);
+        // Files are mostly in lower case, and comparing as it stands is faster.
+        suffix == wire || suffix.eq_ignore_ascii_case(wire)
+    }
+
     /// Where the suffix starts in the wire form.
     pub(crate) fn start(&self, label: usize) -> usize {
         usize::from(self.starts[label])

@@ -52,8 +52,8 @@ impl Interner {
     }
 
     fn find(&self, label: usize) -> Option<NodeId> {
-        let wanted = self.search.suffix(label);
-        self.index.find(self.search.hash(label), |id| self.wire(id).eq_ignore_ascii_case(wanted))
+        let search = &self.search;
+        self.index.find(search.hash(label), |id| search.is(label, self.wire(id)))
     }
 
     /// The wire form of a name.

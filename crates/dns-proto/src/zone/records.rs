@@ -75,6 +75,17 @@ impl<'a> Iterator for StoredRecords<'a> {
     }
 }
 
+impl<'a> RecordSet<'a> {
+    /// The stored octets of each record.
+    pub(crate) fn records(&self) -> StoredRecords<'a> {
+        StoredRecords {
+            rest: self.data,
+            left: self.count,
+            fixed: Shape::of(self.record_type).map(Shape::stored_octets),
+        }
+    }
+}
+
 /// The node number at the start of `octets`.
 pub(crate) fn stored_name(octets: &[u8]) -> Option<NodeId> {
     octets.first_chunk::<4>().map(|number| NodeId(u32::from_be_bytes(*number)))
@@ -115,29 +126,27 @@ pub enum NameStatus {
 impl Zone {
     /// The records in canonical order, without duplicates.
     pub fn records(&self) -> impl Iterator<Item = ZoneRecord> + '_ {
-        self.nodes.iter().zip(0_u32..).filter(|(node, _)| node.exists()).flat_map(
-            move |(node, number)| {
-                let owner = self.name_of(NodeId(number));
-                self.sets(node).iter().flat_map(move |set| {
-                    let owner = owner.clone();
-                    self.stored(set).map(move |stored| ZoneRecord {
-                        owner: owner.clone(),
-                        record_type: set.record_type,
-                        ttl: set.ttl,
-                        data: self.expand(set.record_type, stored),
-                    })
+        self.nodes.nodes().filter(|(_, node)| node.exists()).flat_map(move |(id, node)| {
+            let owner = self.name_of(id);
+            node.sets().flat_map(move |set| {
+                let owner = owner.clone();
+                set.records().map(move |stored| ZoneRecord {
+                    owner: owner.clone(),
+                    record_type: set.record_type,
+                    ttl: set.ttl,
+                    data: self.expand(set.record_type, stored),
                 })
-            },
-        )
+            })
+        })
     }
 
     /// The records of one name and type as they stand in the zone, without following
     /// anything; empty when there are none.
     pub fn find(&self, name: &Name, record_type: RecordType) -> Vec<ZoneRecord> {
         let Some(Located { node, exact: true }) = self.search(name) else { return Vec::new() };
-        let Some(set) = self.set(self.node(node), record_type) else { return Vec::new() };
+        let Some(set) = self.node(node).set(record_type) else { return Vec::new() };
         let owner = self.name_of(node);
-        self.stored(set)
+        set.records()
             .map(|stored| ZoneRecord {
                 owner: owner.clone(),
                 record_type,
@@ -158,7 +167,7 @@ impl Zone {
         match above.or((exact && node.is_cut()).then_some(id)) {
             Some(cut) if self.node(cut).is_cut() => NameStatus::Delegated(self.name_of(cut)),
             Some(dname) => NameStatus::Redirected(self.name_of(dname)),
-            None if exact && node.set_count == 0 => NameStatus::EmptyNonTerminal,
+            None if exact && !node.has_sets() => NameStatus::EmptyNonTerminal,
             None if exact => NameStatus::Data,
             None => match node.wildcard.some() {
                 Some(wildcard) => NameStatus::Wildcard(self.name_of(wildcard)),
@@ -169,18 +178,10 @@ impl Zone {
 
     /// The serial number of the SOA record (RFC 1035 §3.3.13).
     pub fn serial(&self) -> u32 {
-        let soa = self.set(self.node(self.apex), RecordType::SOA);
-        let stored = soa.and_then(|soa| self.stored(soa).next());
+        let soa = self.node(self.apex).set(RecordType::SOA);
+        let stored = soa.and_then(|soa| soa.records().next());
         let numbers = stored.and_then(|stored| stored.get(8..12)?.first_chunk::<4>());
         numbers.map_or(0, |serial| u32::from_be_bytes(*serial))
-    }
-
-    pub(crate) fn stored(&self, set: &RecordSet) -> StoredRecords<'_> {
-        StoredRecords {
-            rest: self.data_from(set),
-            left: set.count,
-            fixed: Shape::of(set.record_type).map(Shape::stored_octets),
-        }
     }
 
     /// The wire form of a stored record's data.

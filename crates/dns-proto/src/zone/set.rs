@@ -95,9 +95,7 @@ impl ZoneSet {
         }
         let found = self.index.find(name.hash(label), |NodeId(number)| {
             let zone = self.zones.get(number as usize);
-            zone.is_some_and(|zone| {
-                zone.wire(zone.apex_node()).eq_ignore_ascii_case(name.suffix(label))
-            })
+            zone.is_some_and(|zone| name.is(label, zone.wire(zone.apex_node())))
         });
         self.zones.get(found?.0 as usize)
     }

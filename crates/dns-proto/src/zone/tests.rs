@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::RecordType;
 use crate::rdata::RdataText;
 use crate::zone_file::ZoneFile;
 
