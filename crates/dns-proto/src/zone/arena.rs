@@ -33,18 +33,18 @@ impl Arena {
     }
 
     /// The octets from the start of a node to the end of the last one.
-    fn from(&self, id: NodeId) -> &[u8] {
+    fn at(&self, id: NodeId) -> &[u8] {
         &self.octets[self.first + id.0 as usize * LINE_OCTETS..self.last]
     }
 
     /// The same, to be written.
-    pub(super) fn from_mut(&mut self, id: NodeId) -> &mut [u8] {
+    pub(super) fn at_mut(&mut self, id: NodeId) -> &mut [u8] {
         &mut self.octets[self.first + id.0 as usize * LINE_OCTETS..self.last]
     }
 
     /// What stands at the beginning of a line at which a node starts.
     pub(super) fn node(&self, id: NodeId) -> Node<'_> {
-        let (head, rest) = self.from(id).split_at(HEAD_OCTETS);
+        let (head, rest) = self.at(id).split_at(HEAD_OCTETS);
         let link = |at: usize| {
             let octets = head[at..].first_chunk().copied().unwrap_or([0xff; 4]);
             NodeId(u32::from_le_bytes(octets))

@@ -83,7 +83,7 @@ pub(super) fn lay_out(draft: &Draft, interner: &Interner, records: u32) -> Resul
         if node.exists() {
             index.insert(interner.hash(node.name), *line);
         }
-        write(draft, node, &lines, interner.wire(node.name), nodes.from_mut(*line))?;
+        write(draft, node, &lines, interner.wire(node.name), nodes.at_mut(*line))?;
     }
     let apex = &draft.nodes[draft.apex.0 as usize];
     let apex_labels = apex.labels;
