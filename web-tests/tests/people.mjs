@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fitsItsWindow, openMessage, openRun } from "../tools.mjs";
+import { fitsItsWindow, litBytes, openMessage, openRun } from "../tools.mjs";
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 
@@ -25,6 +25,14 @@ export default {
     const labels = await run.$$eval(".row-label", (rows) => rows.map((row) => row.textContent));
     assert.ok(labels.some((label) => label.startsWith("remisión: ")), labels.join(" | "));
     assert.ok(!labels.some((label) => label.includes("referral")), labels.join(" | "));
+    const mail = await page("/#run=mail-queue", { reducedMotion: "reduce", locale: "es-CO" });
+    await mail.waitForSelector("g.row", { state: "attached" });
+    await mail.keyboard.press("n");
+    await mail.waitForSelector("g.row.note", { state: "attached" });
+    const told = await mail.$$eval("g.row", (rows) => rows.map((row) => row.textContent));
+    for (const part of [" more)", "the message", "its turn", "connection"]) {
+      assert.ok(!told.some((label) => label.includes(part)), `${part}: ${told.join(" | ")}`);
+    }
     await shot(run, "spanish");
     await run.reload();
     await run.waitForSelector(".steps .step");
@@ -101,6 +109,79 @@ export default {
     await run.waitForSelector(".host-card");
     await run.keyboard.press("Escape");
     await run.waitForSelector(".host-card", { state: "detached" });
+  },
+
+  "the arrows go through a menu and through the fields of a message": async ({ page }) => {
+    const run = await openRun(page);
+    const has = (selector) => run.evaluate((wanted) =>
+      document.activeElement.matches(wanted), selector);
+    await run.focus("button.source");
+    await run.keyboard.press("Enter");
+    await run.keyboard.press("End");
+    assert.ok(await has(".source-item:last-of-type"), "the last one has the focus");
+    await run.keyboard.press("Home");
+    await run.keyboard.press("ArrowDown");
+    assert.ok(await has("a[href='#course']"));
+    assert.equal(await run.locator("g.row.chosen").count(), 0, "the ladder has not moved");
+    await run.keyboard.press("Escape");
+    assert.ok(await has("button.source"), "the focus is back");
+    await run.keyboard.press("5");
+    assert.ok(await has("#message"), "an empty panel is reached as well");
+    await openMessage(run, "gaia.cs.umass.edu ?");
+    await run.focus(".pane-fields .scroll");
+    await run.keyboard.press("ArrowDown");
+    assert.ok(await has("tr[data-field=id]"));
+    assert.deepEqual(await litBytes(run), [0, 1], "its bytes are lit");
+    await run.keyboard.press("ArrowDown");
+    await run.keyboard.press("ArrowLeft");
+    assert.equal(await run.locator("tr[data-field=qr]:visible").count(), 0, "flags are folded");
+    await run.keyboard.press("ArrowRight");
+    assert.equal(await run.locator("tr[data-field=qr]:visible").count(), 1);
+    // A scenario that is chosen by keys leaves the focus where it was.
+    await run.focus("button.source");
+    await run.keyboard.press("Enter");
+    await run.keyboard.press("ArrowDown");
+    await run.keyboard.press("Enter");
+    assert.ok(await has("button.source"));
+  },
+
+  "in a window of any width the head is readable and no card is cut": async ({ page, shot }) => {
+    for (const width of [390, 640, 768, 861, 960, 1100, 1280]) {
+      const run = await page("/#run=mail-andrea-carlos", {
+        viewport: { width, height: 800 }, reducedMotion: "reduce", locale: "es-CO",
+      });
+      await run.waitForSelector("g.node");
+      await fitsItsWindow(run);
+      const wrong = await run.evaluate(() => {
+        const seen = (part) => part.checkVisibility({ visibilityProperty: true });
+        const box = (part) => part.getBoundingClientRect();
+        const parts = [...document.querySelectorAll(".head > *, .head .source")].filter(seen)
+          .filter((part) => !part.matches(".spacer, .menu"));
+        const found = [];
+        for (const [index, one] of parts.entries()) {
+          if (box(one).right > innerWidth) found.push(`${one.className} leaves the window`);
+          for (const other of parts.slice(index + 1)) {
+            const [a, b] = [box(one), box(other)];
+            if (a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1
+              && b.top < a.bottom - 1) found.push(`${one.className} over ${other.className}`);
+          }
+        }
+        const map = box(document.querySelector(".map-drawing"));
+        for (const card of document.querySelectorAll("g.node rect")) {
+          const { left, right } = box(card);
+          if (left < map.left || right > map.right) {
+            found.push(`${card.parentElement.dataset.host} is cut`);
+          }
+        }
+        return found;
+      });
+      assert.deepEqual(wrong, [], `${width} pixels`);
+      await shot(run, `width-${width}`);
+    }
+    const live = await page("/", { viewport: { width: 390, height: 800 } });
+    const [source, languages] = await Promise.all([".head .source", ".languages"].map((part) =>
+      live.locator(part).boundingBox()));
+    assert.ok(source.x + source.width <= languages.x + 1, "the source lies over the languages");
   },
 
   "with reduced motion nothing moves by itself": async ({ page }) => {

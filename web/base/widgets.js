@@ -20,7 +20,8 @@ export function iconButton(image, text, run, more = {}) {
 }
 
 /**
- * A button that opens a small panel below it; Escape and a click elsewhere close it.
+ * A button that opens a small panel below it; Escape and a click elsewhere close it, the
+ * arrows go through what is in it.
  * @param {Record<string, any>} props @param {Child} face
  * @param {(close: () => void) => Child} content made when it opens, and again when what
  * it reads changes
@@ -35,10 +36,14 @@ export function menu(props, face, content) {
   const outside = (/** @type {Event} */ event) => {
     if (!box.contains(/** @type {Node} */ (event.target))) close();
   };
-  const escape = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key !== "Escape") return;
-    close();
-    button.focus();
+  const onKey = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Escape") {
+      close();
+    } else if (!walk(panel, event.key)) {
+      return;
+    }
+    // The keys are the menu's as long as it is open.
+    event.preventDefault();
   };
   let end = () => {};
   function open() {
@@ -46,17 +51,31 @@ export function menu(props, face, content) {
     panel.hidden = false;
     button.setAttribute("aria-expanded", "true");
     document.addEventListener("pointerdown", outside);
-    box.addEventListener("keydown", escape);
+    box.addEventListener("keydown", onKey);
     keepInside(panel);
   }
   function close() {
+    // What had the focus goes away with the panel.
+    if (panel.contains(document.activeElement)) button.focus();
     end();
     panel.hidden = true;
     button.setAttribute("aria-expanded", "false");
     document.removeEventListener("pointerdown", outside);
-    box.removeEventListener("keydown", escape);
+    box.removeEventListener("keydown", onKey);
   }
   return box;
+}
+
+/** Moves the focus among what can be chosen in a panel; whether the key does that.
+ * @param {HTMLElement} panel @param {string} key */
+function walk(panel, key) {
+  const items = /** @type {HTMLElement[]} */ ([...panel.querySelectorAll("a, button")]);
+  const here = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  const next = ({ ArrowDown: here + 1, ArrowUp: here < 0 ? items.length - 1 : here - 1, Home: 0,
+    End: items.length - 1 })[key];
+  if (next === undefined) return false;
+  items[Math.max(0, Math.min(next, items.length - 1))]?.focus();
+  return true;
 }
 
 /** Moves a panel that would leave the window back into it. @param {HTMLElement} panel */
@@ -91,7 +110,9 @@ export function dialog(title, content) {
  * @param {Child} tools right of the heading @param {...Child} content
  */
 export function panel(name, title, tools, ...content) {
-  return h("section", { class: `panel ${name}`, id: name, "aria-labelledby": `${name}-title` },
+  return h("section", {
+    class: `panel ${name}`, id: name, "aria-labelledby": `${name}-title`, tabindex: "-1",
+  },
     h("header", { class: "panel-head" },
       h("h2", { id: `${name}-title` }, () => t(typeof title === "string" ? title : title())),
       h("div", { class: "panel-tools" }, tools)),

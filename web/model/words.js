@@ -6,8 +6,8 @@ import { reason } from "./store.js";
 
 /** @typedef {import("./types.js").EventView} EventView */
 
-/** Our words in the short text of a message, each with the key of its text. */
-const OURS = /** @type {[RegExp, string][]} */ ([
+/** Our words at the beginning of a message's short text, each with the key of its text. */
+const BEGINNINGS = /** @type {[RegExp, string][]} */ ([
   [/^referral(?=:|$)/, "words_referral"],
   [/^no question$/, "words_no_question"],
   [/^no (?=[A-Z0-9-]+$)/, "words_no"],
@@ -16,18 +16,26 @@ const OURS = /** @type {[RegExp, string][]} */ ([
   [/^message of (\d+) octets/, "words_message"],
   [/^credentials(?=:)/, "words_credentials"],
   [/^response(?=:)/, "words_response"],
-  [/\(\+(\d+) lines\)$/, "words_more_lines"],
   [/^(\d+) octets more$/, "words_more_octets"],
   [/^(\d+) bytes of a stream$/, "words_stream"],
 ]);
+
+/** And at its end. */
+const ENDINGS = /** @type {[RegExp, string][]} */ ([
+  [/\(\+(\d+) lines\)$/, "words_more_lines"],
+  [/\(\+(\d+) more\)$/, "words_more"],
+]);
+
+/** @param {string} text @param {[RegExp, string][]} ours the first that fits holds */
+function translated(text, ours) {
+  const found = ours.find(([pattern]) => pattern.test(text));
+  return found ? text.replace(found[0], (_, count) => t(found[1], { count })) : text;
+}
 
 /** @param {EventView} event */
 export function words(event) {
   const plain = event.summary || event.kind || "";
   if (event.type === "note") return reason(event) || plain;
   if (event.type === "connection") return t(`words_connection_${event.kind}`);
-  for (const [ours, key] of OURS) {
-    if (ours.test(plain)) return plain.replace(ours, (_, count) => t(key, { count }));
-  }
-  return plain;
+  return translated(translated(plain, BEGINNINGS), ENDINGS);
 }

@@ -24,6 +24,7 @@ const SUB_PX = 9;
 /** A second line needs this much room. */
 const SUB_ROOM_MIN = 76;
 const GAP_PX = 4;
+const EDGE_PX = 2;
 
 /**
  * @param {World} world @param {number} width @param {number} height
@@ -43,7 +44,7 @@ export function cards(world, width, height) {
     const room = inner / row.length - GAP_PX;
     for (const host of row) {
       const x = names + PADDING_X + host.x * inner;
-      found.set(host.id, shape(host, x, level * height, room, tall));
+      found.set(host.id, shape(host, x, level * height, room, tall, width));
     }
   }
   return found;
@@ -51,9 +52,9 @@ export function cards(world, width, height) {
 
 /**
  * @param {HostView} host @param {number} x @param {number} y @param {number} room
- * @param {boolean} tall @returns {Card}
+ * @param {boolean} tall @param {number} whole the width of the map @returns {Card}
  */
-function shape(host, x, y, room, tall) {
+function shape(host, x, y, room, tall, whole) {
   const label = host.person ?? host.label;
   const second = host.person ? host.label : host.addresses[0] ?? "";
   const sub = tall && room > SUB_ROOM_MIN ? second : "";
@@ -61,8 +62,10 @@ function shape(host, x, y, room, tall) {
   const wanted = Math.max(textWidth(label, pixels, weight), textWidth(sub, SUB_PX)) + 16;
   const width = Math.max(SMALL_WIDTH_MIN, Math.min(room, wanted, CARD_WIDTH_MAX));
   const inner = width - (sub ? 8 : 3);
+  // A card at the edge stays whole.
+  const [least, most] = [width / 2 + EDGE_PX, whole - width / 2 - EDGE_PX];
   return {
-    host, x, y, width, height: sub ? CARD_HEIGHT : SMALL_HEIGHT,
+    host, x: Math.max(least, Math.min(x, most)), y, width, height: sub ? CARD_HEIGHT : SMALL_HEIGHT,
     title: fit(label, inner, pixels, weight), sub: fit(sub, inner, SUB_PX),
   };
 }

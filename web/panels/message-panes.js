@@ -103,8 +103,29 @@ export function fieldsPane(view) {
   body.append(...view.fields.flatMap((field) => fieldRows(field, 0)));
   return h("section", { class: "pane-fields" },
     h("h4", {}, t("fields")),
-    h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": t("fields") },
+    h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": t("fields"),
+      onkeydown: fieldKey },
       h("table", { class: "fields" }, h("caption", { class: "unseen" }, t("fields")), body)));
+}
+
+/** The arrows go from field to field, open what has parts and fold it.
+ * @param {KeyboardEvent} event */
+function fieldKey(event) {
+  const box = /** @type {Element} */ (event.currentTarget);
+  const rows = /** @type {HTMLElement[]} */ ([...box.querySelectorAll("tr.field:not([hidden])")]);
+  const here = document.activeElement?.closest("tr.field");
+  const at = rows.findIndex((row) => row === here);
+  const next = ({ ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 })[event.key];
+  if (next !== undefined) {
+    rows[Math.max(0, Math.min(next, rows.length - 1))]?.focus();
+  } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
+    const wanted = event.key === "ArrowRight" ? "false" : "true";
+    /** @type {HTMLElement | null | undefined} */
+    (here?.querySelector(`button.twist[aria-expanded="${wanted}"]`))?.click();
+  } else {
+    return;
+  }
+  event.preventDefault();
 }
 
 /** @param {Field} field @param {number} depth @returns {HTMLTableRowElement[]} */
@@ -119,7 +140,7 @@ function fieldRows(field, depth) {
   }, icon("right", 11)) : null;
   const row = h("tr", {
     class: `field depth-${Math.min(depth, 5)}`, "data-range": `${field.start}-${field.end}`,
-    "data-field": field.name, title: field.source || null,
+    "data-field": field.name, title: field.source || null, tabindex: "-1",
   }, h("th", { scope: "row" }, twist ?? h("span", { class: "twist" }), name),
   h("td", {}, field.value, field.source && h("small", { class: "field-source" }, field.source)));
   setOpen(row, parts, open);

@@ -21,7 +21,8 @@ function focusPanel(id) {
   showTab(id);
   const panel = document.getElementById(id);
   const target = panel?.querySelector("[tabindex='0']") ?? panel?.querySelector("button, input, a");
-  /** @type {HTMLElement | null | undefined} */ (target)?.focus();
+  // An empty panel is reached all the same: what it says is read aloud.
+  /** @type {HTMLElement | null | undefined} */ (target ?? panel)?.focus();
 }
 
 export function startShortcuts() {

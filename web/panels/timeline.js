@@ -49,7 +49,7 @@ export function timelineBar() {
     const x = place(knots, store.now.peek());
     cursor.replaceChildren(s("line", { x1: x, x2: x, y1: 3, y2: HEIGHT - 3 }),
       s("circle", { cx: x, cy: 21, r: 5 }));
-    cursor.setAttribute("visibility", store.view.peek() === "live" ? "hidden" : "visible");
+    cursor.setAttribute("visibility", store.view.peek() === "run" ? "visible" : "hidden");
   }
   effect(draw);
   effect(() => {
