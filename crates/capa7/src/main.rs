@@ -66,8 +66,8 @@ fn main() -> ExitCode {
         Command::Config(command) => commands::config::run(&command),
         Command::Sockets(command) => commands::sockets::run(&command),
     };
-    outcome.unwrap_or_else(|error| {
+    output::finish(outcome.unwrap_or_else(|error| {
         output::complain(&error);
         ExitCode::from(2)
-    })
+    }))
 }

@@ -1,14 +1,43 @@
 //! What the program says on standard output and standard error.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use capa7_mail::agent::for_terminal;
 
-/// Prints a line on standard output; a reader that went away is no error.
+/// Prints a line on standard output. A reader that went away is no error; what
+/// else goes wrong, such as a full disk, is told by [`finish`].
 pub(crate) fn line(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}");
+    if let Err(error) = writeln!(out, "{text}")
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        // The first failure is the one that is told.
+        let _told_already = FAILURE.set(error.to_string());
+    }
 }
+
+/// Why standard output did not take everything.
+static FAILURE: OnceLock<String> = OnceLock::new();
+
+/// The exit code of the program: that of the command, unless its output is not
+/// complete.
+pub(crate) fn finish(code: ExitCode) -> ExitCode {
+    let Some(reason) = FAILURE.get() else { return code };
+    tell(&format!("standard output did not take everything: {reason}"));
+    ExitCode::from(2)
+}
+
+/// The columns of the terminal: what the shell says in `COLUMNS`, else what the
+/// terminal says, else 120.
+pub(crate) fn width() -> usize {
+    let said = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let size = || terminal_size::terminal_size_of(std::io::stdout());
+    said.or_else(|| size().map(|(width, _)| usize::from(width.0))).unwrap_or(PIPE_COLUMNS)
+}
+
+const PIPE_COLUMNS: usize = 120;
 
 /// Prints one JSON document on standard output.
 pub(crate) fn document(value: &impl serde::Serialize) -> anyhow::Result<()> {

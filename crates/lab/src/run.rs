@@ -31,7 +31,7 @@ use crate::story::{EventView, HostTable};
 use crate::text::Bilingual;
 use crate::world::World;
 
-pub use report::{Format, json_document, junit, text_report};
+pub use report::{Format, Skipped, json_document, junit, text_report};
 
 /// How a scenario is run.
 #[derive(Clone, Debug, Default)]

@@ -9,6 +9,7 @@
 mod hosts;
 mod ladder;
 mod mermaid;
+mod spanish;
 mod teller;
 mod tree;
 mod uppercase;
@@ -19,4 +20,4 @@ pub use ladder::{LadderOptions, ladder};
 pub use mermaid::mermaid;
 pub use teller::{Detail, Teller, decode_message, detail, field_bytes, fold_fates, tell_all};
 pub use tree::{CauseTree, tree_text};
-pub use view::{EventType, EventView, Fields, json_line};
+pub use view::{EventType, EventView, Fields, json_line, run_line};

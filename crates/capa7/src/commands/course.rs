@@ -44,7 +44,7 @@ pub(crate) fn run(args: &CourseArgs) -> anyhow::Result<ExitCode> {
         CourseNet::Virtual => Vec::new(),
         CourseNet::Sealed => {
             let scenarios = course::needing_programs(station)?;
-            run_live(NetChoice::Sealed, &scenarios, &RunOptions::default(), |_| {})?
+            run_live(NetChoice::Sealed, &scenarios, &RunOptions::default(), |_| {})?.reports
         }
     };
     let stations = signals::in_reach(|stop| course::walk(station, made, &stop))??;

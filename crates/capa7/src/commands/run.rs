@@ -1,26 +1,25 @@
 //! `capa7 run`: scenarios to their end, judged.
 
+mod files;
 mod programs;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use capa7_lab::lab::{Lab, LabError};
 use capa7_lab::run::{
-    Addresses, Format, RunOptions, RunReport, json_document, junit, run_on, run_virtual,
+    Addresses, Format, RunOptions, RunReport, Skipped, json_document, run_on, run_virtual,
     text_report,
 };
 use capa7_lab::scenario::Scenario;
-use capa7_lab::story::{Teller, json_line};
 use capa7_lab::text::Language;
 use capa7_net::doctor::Mode;
 use capa7_net::exec;
-use capa7_net::export::write_pcapng;
 use capa7_net::signals::{self, Stop};
 use capa7_net::startup::{self, Confinement};
 use clap::{Args, ValueEnum};
 
+use self::files::Files;
 use crate::live::{LivePlan, NetChoice};
 use crate::output;
 
@@ -78,12 +77,14 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         }
         what => vec![Scenario::named(what)?],
     };
+    // What cannot be written is told before the work, not after it.
+    let files = Files::open(args, scenarios.len())?;
     let options = RunOptions {
         seed: args.seed,
         break_with: args.break_with.clone(),
         ..RunOptions::default()
     };
-    let reports = match args.net {
+    let judged = match args.net {
         Net::Virtual => signals::in_reach(|stop| {
             let options = RunOptions { stop, ..options };
             run_in_memory(&scenarios, &options, |report| show(args, report, scenarios.len()))
@@ -93,20 +94,33 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             let choice = if sealed { NetChoice::Sealed } else { NetChoice::Loopback };
             let is_asked = |scenario: &&Scenario| scenario.live || args.what != "all";
             let (asked, slow): (Vec<_>, Vec<_>) = scenarios.iter().partition(is_asked);
-            slow.into_iter().for_each(|scenario| skip(scenario, TAKES_LONG));
+            let slow: Vec<Skipped> = slow.into_iter().map(|one| skip(one, TAKES_LONG)).collect();
             let scenarios: Vec<Scenario> = asked.into_iter().cloned().collect();
-            run_live(choice, &scenarios, &options, |report| show(args, report, scenarios.len()))?
+            let told = |report: &RunReport| show(args, report, scenarios.len());
+            let mut judged = run_live(choice, &scenarios, &options, told)?;
+            judged.skipped.splice(0..0, slow);
+            judged
         }
     };
+    let Judged { reports, skipped } = &judged;
+    files.write(reports, skipped, args.lang)?;
+    if args.json {
+        output::document(&json_document(reports, skipped))?;
+    }
     if reports.is_empty() {
         // Nothing was judged; why has been told.
         return Ok(ExitCode::from(2));
     }
-    write_files(args, &reports)?;
-    if args.json {
-        output::document(&json_document(&reports))?;
-    }
     Ok(ExitCode::from(u8::from(!reports.iter().all(RunReport::passed))))
+}
+
+/// What became of the scenarios that were asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Judged {
+    /// Those that ran.
+    pub(crate) reports: Vec<RunReport>,
+    /// Those that did not, and why.
+    pub(crate) skipped: Vec<Skipped>,
 }
 
 /// Runs in virtual time, one scenario after the other; `told` gets each report
@@ -115,18 +129,18 @@ fn run_in_memory(
     scenarios: &[Scenario],
     options: &RunOptions,
     told: impl Fn(&RunReport),
-) -> anyhow::Result<Vec<RunReport>> {
-    let mut reports = Vec::with_capacity(scenarios.len());
+) -> anyhow::Result<Judged> {
+    let mut judged = Judged::default();
     for scenario in scenarios {
         if scenario.needs_programs() {
-            skip(scenario, NEEDS_PROGRAMS);
+            judged.skipped.push(skip(scenario, NEEDS_PROGRAMS));
             continue;
         }
         let report = run_virtual(scenario, options)?;
         told(&report);
-        reports.push(report);
+        judged.reports.push(report);
     }
-    Ok(reports)
+    Ok(judged)
 }
 
 /// Runs on kernel sockets, one scenario after the other; `told` gets each
@@ -136,7 +150,7 @@ pub(crate) fn run_live(
     scenarios: &[Scenario],
     options: &RunOptions,
     told: impl Fn(&RunReport),
-) -> anyhow::Result<Vec<RunReport>> {
+) -> anyhow::Result<Judged> {
     let plan = LivePlan::choose(choice)?;
     let confinement = with_children(plan.confinement());
     startup::start(
@@ -145,17 +159,17 @@ pub(crate) fn run_live(
         |()| Ok(confinement),
         |(), ()| async {
             let options = RunOptions { stop: Stop::watch()?, ..options.clone() };
-            let mut reports = Vec::with_capacity(scenarios.len());
+            let mut judged = Judged::default();
             for scenario in scenarios {
                 if let Some(why) = unsuited(scenario, plan.mode) {
-                    skip(scenario, why);
+                    judged.skipped.push(skip(scenario, why));
                     continue;
                 }
                 let report = one_live(&plan, scenario, &options).await?;
                 told(&report);
-                reports.push(report);
+                judged.reports.push(report);
             }
-            Ok(reports)
+            Ok(judged)
         },
     )
 }
@@ -206,8 +220,9 @@ fn unsuited(scenario: &Scenario, mode: Mode) -> Option<&'static str> {
 }
 
 /// Names a scenario that is not run here, and why.
-fn skip(scenario: &Scenario, why: &str) {
+fn skip(scenario: &Scenario, why: &str) -> Skipped {
     output::tell(&format!("skipped: {} {why}", scenario.id));
+    Skipped { id: scenario.id.clone(), why: why.to_owned() }
 }
 
 /// Prints a report as soon as its scenario has ended.
@@ -217,43 +232,11 @@ fn show(args: &RunArgs, report: &RunReport, scenarios: usize) {
     }
     let format = Format {
         language: args.lang,
-        width: (scenarios == 1).then(terminal_width),
+        width: (scenarios == 1).then(output::width),
         notes: args.notes,
     };
     output::line(&text_report(report, format));
 }
-
-fn write_files(args: &RunArgs, reports: &[RunReport]) -> anyhow::Result<()> {
-    if let Some(path) = &args.junit {
-        write(path, junit(reports).as_bytes())?;
-    }
-    if let Some(path) = &args.events {
-        let lines = reports.iter().flat_map(|report| &report.events).map(json_line);
-        let text: String = lines.flat_map(|line| [line, "\n".to_owned()]).collect();
-        write(path, text.as_bytes())?;
-    }
-    if let Some(path) = &args.pcap {
-        let Some(report) = reports.first() else { return Ok(()) };
-        anyhow::ensure!(reports.len() == 1, "--pcap takes one scenario, not `all`");
-        let mut teller = Teller::new();
-        let bytes = write_pcapng(&report.network, Vec::new(), |event| {
-            Some(teller.tell(event).summary).filter(|summary| !summary.is_empty())
-        });
-        write(path, &bytes?)?;
-    }
-    Ok(())
-}
-
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// The columns of the terminal, as the shell says; 120 in a pipe.
-fn terminal_width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).unwrap_or(PIPE_COLUMNS)
-}
-
-const PIPE_COLUMNS: usize = 120;
 
 const NEEDS_PROGRAMS: &str = "runs programs of this machine: add --net sealed";
 const NAMES_ADDRESSES: &str = "names hosts by their true addresses, which loopback mode moves: \

@@ -32,6 +32,7 @@ fn scenarios_are_listed_with_title_and_course_rows() {
 fn a_run_prints_its_ladder_and_its_checks_and_succeeds() {
     let text = Folder::new().run(&["run", "dns-iterated", "--lang", "es"]).text();
     assert!(text.contains("Ocho mensajes para un nombre"), "{text}");
+    assert!(text.contains("tiempo") && text.contains("2,98"), "{text}");
     assert!(text.contains("gaia.cs.umass.edu"), "{text}");
 }
 
@@ -87,7 +88,8 @@ fn a_run_writes_junit_events_and_packets() {
     let events = String::from_utf8(read("e")).unwrap();
     assert!(events.lines().count() > 8);
     for line in events.lines() {
-        assert!(serde_json::from_str::<Value>(line).unwrap()["id"].is_u64(), "{line}");
+        let event: Value = serde_json::from_str(line).unwrap();
+        assert!(event["id"].is_u64() && event["scenario"] == "dns-iterated", "{line}");
     }
     // The block type of a section header (pcapng §4.1).
     assert_eq!(read("p.pcapng")[..4], [0x0a, 0x0d, 0x0d, 0x0a]);
@@ -111,6 +113,9 @@ fn all_scenarios_pass_and_those_that_cannot_run_here_are_named() {
     let mut told: Vec<String> = run.map(str::to_owned).chain(skipped.clone()).collect();
     told.sort();
     assert_eq!(told, scenarios(&folder));
+    let in_document: Vec<&str> =
+        list(&document, "skipped").iter().map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(in_document, skipped);
     for id in skipped {
         let alone = folder.run(&["run", &id]);
         assert_eq!(alone.code, Some(2), "nothing was judged: {alone:?}");

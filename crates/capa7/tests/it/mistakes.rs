@@ -40,6 +40,40 @@ fn a_scenario_that_nobody_knows_is_answered_with_those_there_are() {
     assert!(said.contains("Z9") && said.contains("D4"), "{said}");
 }
 
+/// A run of a minute that cannot keep what it made would be a minute lost.
+#[test]
+fn what_a_run_cannot_write_is_told_before_it_runs() {
+    let folder = Folder::new();
+    folder.write("kept", "as it was");
+    let words = ["run", "all", "--pcap", "p.pcapng"];
+    assert!(refused(&folder, &words).contains("--pcap takes one scenario"));
+    for (option, path) in [("--junit", "nosuch/j.xml"), ("--events", "."), ("--pcap", "no/p")] {
+        let said = refused(&folder, &["run", "dns-iterated", option, path]);
+        assert!(said.contains(&format!("cannot write {path}")), "{said}");
+    }
+    refused(&folder, &["run", "dns-iterated", "--break", "nosuch", "--junit", "kept"]);
+    assert_eq!(std::fs::read_to_string(folder.path().join("kept")).unwrap(), "as it was");
+}
+
+/// `/dev/full` answers each write with ENOSPC, as a full disk does.
+#[test]
+fn a_full_disk_is_told_with_exit_code_2() {
+    let folder = Folder::new();
+    for words in [&["run", "dns-iterated", "--json"][..], &["scenarios"], &["course", "D4"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = folder.capa7(words);
+        command.stdout(full).stderr(std::process::Stdio::piped());
+        let said = Said::from(command.spawn().unwrap().wait_with_output().unwrap());
+        assert_eq!(said.code, Some(2), "{words:?}: {said:?}");
+        assert!(said.err.contains("No space left on device"), "{words:?}: {said:?}");
+    }
+    for option in ["--junit", "--events", "--pcap"] {
+        let said = folder.run(&["run", "dns-iterated", option, "/dev/full"]);
+        assert_eq!(said.code, Some(2), "{option}: {said:?}");
+        assert!(said.err.contains("cannot write /dev/full"), "{option}: {said:?}");
+    }
+}
+
 fn scenario(folder: &Folder, text: &str) -> String {
     folder.write("mine/scenario.toml", text);
     for language in ["en", "es"] {

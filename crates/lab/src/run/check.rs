@@ -11,6 +11,7 @@ use crate::scenario::file::{
     MeasureClaim, QueueClaim, Same, ZoneClaim,
 };
 use crate::story::{EventType, EventView};
+use crate::text::Language;
 
 /// The outcome of one claim.
 #[derive(Debug, Default)]
@@ -438,7 +439,7 @@ fn measure(claim: &MeasureClaim, figures: &Figures) -> Verdict {
     let mut holds = value.is_some();
     let mut want = |sign: &str, bound: Option<f64>, test: &dyn Fn(f64, f64) -> bool| {
         holds &= matches!((value, bound), (Some(value), Some(bound)) if test(value, bound));
-        let bound = bound.map_or_else(|| "–".to_owned(), |bound| shown(bound, ""));
+        let bound = bound.map_or_else(|| "–".to_owned(), |bound| shown(bound, "", Language::En));
         expected.push(format!("{sign} {bound}"));
     };
     let near = |value: f64, bound: f64| (value - bound).abs() <= room(bound) + f64::EPSILON;
@@ -455,12 +456,12 @@ fn measure(claim: &MeasureClaim, figures: &Figures) -> Verdict {
         want("≤", Some(most), &|value, bound| value <= bound + room(bound));
     }
     if claim.tolerance > 0.0 {
-        expected.push(format!("± {} %", shown(claim.tolerance * 100.0, "")));
+        expected.push(format!("± {} %", shown(claim.tolerance * 100.0, "", Language::En)));
     }
     Verdict {
         holds: holds && !expected.is_empty(),
         expected: format!("{id} {}", expected.join(", ")),
-        seen: figures.shown(id),
+        seen: figures.shown(id, Language::En),
         events: Vec::new(),
     }
 }

@@ -12,7 +12,7 @@ use super::{Prediction, RunReport, StatementResult, StepRun, check};
 use crate::lab::{ActionResult, Lab};
 use crate::scenario::references::placeholders;
 use crate::story::{CauseTree, EventType, EventView, HostTable, tell_all};
-use crate::text::Bilingual;
+use crate::text::{Bilingual, Language};
 
 /// Everything that checks and figures may look at.
 #[derive(Debug)]
@@ -161,19 +161,14 @@ fn predictions(plan: &Plan<'_>, figures: &Figures) -> Vec<Prediction> {
 
 /// Puts figures into a text with `{id}`.
 fn fill(text: &Bilingual, figures: &Figures) -> Bilingual {
-    let fill = |text: &str, comma: bool| {
+    let fill = |text: &str, language: Language| {
         let mut filled = text.to_owned();
         for id in placeholders(text) {
-            let mut shown = figures.shown(id);
-            if comma {
-                shown = shown.replace('.', ",");
-            }
-            filled = filled.replace(&format!("{{{id}}}"), &shown);
+            filled = filled.replace(&format!("{{{id}}}"), &figures.shown(id, language));
         }
         filled
     };
-    // Spanish writes a comma before the decimals (RAE); English a point.
-    Bilingual::new(fill(&text.en, false), fill(&text.es, true))
+    Bilingual::new(fill(&text.en, Language::En), fill(&text.es, Language::Es))
 }
 
 fn hex(bytes: &[u8]) -> String {

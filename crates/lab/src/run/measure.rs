@@ -12,6 +12,7 @@ use crate::filter::Filter;
 use crate::lab::Outcome;
 use crate::scenario::file::{MeasureFile, MeasureValue, Most, OfField};
 use crate::story::{EventView, HostTable};
+use crate::text::Language;
 use crate::world::World;
 
 /// Figures by identifier, in the scenario's order.
@@ -39,10 +40,10 @@ impl Figures {
         self.0.get(id)?.value
     }
 
-    /// A figure as people read it, with its unit.
-    pub(super) fn shown(&self, id: &str) -> String {
+    /// A figure as readers of a language read it, with its unit.
+    pub(super) fn shown(&self, id: &str, language: Language) -> String {
         match self.0.get(id) {
-            Some(Measured { value: Some(value), unit, .. }) => shown(*value, unit),
+            Some(Measured { value: Some(value), unit, .. }) => shown(*value, unit, language),
             _ => "–".to_owned(),
         }
     }
@@ -193,7 +194,7 @@ fn seconds(nanos: u64) -> f64 {
 }
 
 /// A figure with three or four digits that count, and its unit.
-pub(super) fn shown(value: f64, unit: &str) -> String {
+pub(super) fn shown(value: f64, unit: &str, language: Language) -> String {
     let (value, unit) = match unit {
         "s" if value != 0.0 && value.abs() < 1.0 => (value * 1e3, "ms"),
         "share" => (value * 100.0, "%"),
@@ -204,16 +205,25 @@ pub(super) fn shown(value: f64, unit: &str) -> String {
         v if v >= 10.0 => 1,
         _ => 2,
     };
-    let text = format!("{value:.digits$}");
+    let text = in_language(&format!("{value:.digits$}"), language);
     match unit {
         "" => text,
         unit => format!("{text} {unit}"),
     }
 }
 
+/// A number as it is written in a language: Spanish has a comma before the
+/// decimals (RAE), English a point.
+pub(super) fn in_language(number: &str, language: Language) -> String {
+    match language {
+        Language::En => number.to_owned(),
+        Language::Es => number.replace('.', ","),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::{Language, shown};
 
     #[test]
     fn a_figure_shows_its_digits_that_count() {
@@ -226,7 +236,8 @@ mod tests {
             (12.34, "", "12.3"),
         ];
         for (value, unit, text) in cases {
-            assert_eq!(shown(value, unit), text);
+            assert_eq!(shown(value, unit, Language::En), text);
         }
+        assert_eq!(shown(1.5, "s", Language::Es), "1,50 s");
     }
 }

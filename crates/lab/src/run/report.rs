@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::RunReport;
+use super::measure::{in_language, shown};
+use super::{CheckResult, RunReport};
 use crate::story::{LadderOptions, ladder};
 use crate::text::Language;
 
@@ -33,7 +35,7 @@ pub fn text_report(report: &RunReport, format: Format) -> String {
     for measure in &report.measures {
         let value = measure
             .value
-            .map_or_else(|| "–".to_owned(), |v| super::measure::shown(v, &measure.unit));
+            .map_or_else(|| "–".to_owned(), |v| shown(v, &measure.unit, format.language));
         let _ = writeln!(text, "  {}: {value}", measure.name.in_language(format.language));
     }
     for check in &report.checks {
@@ -61,7 +63,7 @@ pub fn text_report(report: &RunReport, format: Format) -> String {
     let _ = writeln!(
         text,
         "  {points}/{of} {word} · {} s · {}",
-        report.duration.as_secs_f64(),
+        in_language(&report.duration.as_secs_f64().to_string(), format.language),
         report.digest
     );
     text
@@ -69,17 +71,17 @@ pub fn text_report(report: &RunReport, format: Format) -> String {
 
 /// A ladder per step, with the step's heading.
 fn draw(text: &mut String, report: &RunReport, format: Format, width: usize) {
-    let options = LadderOptions { width, notes: format.notes };
+    let options = LadderOptions { width, notes: format.notes, language: format.language };
     for (index, step) in report.steps.iter().enumerate() {
         let _ = writeln!(text, "\n{}: {}", step.id, step.title.in_language(format.language));
         let end = report.steps.get(index + 1).map_or(u64::MAX, |next| next.first_event);
         let start = report.events.partition_point(|event| event.id < step.first_event);
         let events = report.events.get(start..).unwrap_or_default();
         let events = &events[..events.partition_point(|event| event.id < end)];
-        let shown = events.get(..STEP_EVENTS_MAX).unwrap_or(events);
-        text.push_str(&ladder(shown, &report.hosts, options));
-        if shown.len() < events.len() {
-            let rest = events.len() - shown.len();
+        let first = events.get(..STEP_EVENTS_MAX).unwrap_or(events);
+        text.push_str(&ladder(first, &report.hosts, options));
+        if first.len() < events.len() {
+            let rest = events.len() - first.len();
             let _ = match format.language {
                 Language::En => writeln!(text, "   … {rest} events more: --events FILE writes all"),
                 Language::Es => {
@@ -94,10 +96,19 @@ fn draw(text: &mut String, report: &RunReport, format: Format, width: usize) {
 /// Events of a step that a terminal shows: a few screens.
 const STEP_EVENTS_MAX: usize = 300;
 
+/// A scenario that was asked for and not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// The scenario.
+    pub id: String,
+    /// Why, and what to do about it.
+    pub why: String,
+}
+
 /// Runs as one JSON document. `id`, `passed`, `digest`, `checks` and their
-/// `id`, `passed`, `expected`, `seen` are a contract.
+/// `id`, `passed`, `expected`, `seen` are a contract, and so is `skipped`.
 #[must_use]
-pub fn json_document(reports: &[RunReport]) -> Value {
+pub fn json_document(reports: &[RunReport], skipped: &[Skipped]) -> Value {
     let scenarios: Vec<Value> = reports
         .iter()
         .map(|report| {
@@ -119,43 +130,69 @@ pub fn json_document(reports: &[RunReport]) -> Value {
             })
         })
         .collect();
-    json!({ "scenarios": scenarios })
+    json!({ "scenarios": scenarios, "skipped": skipped })
 }
 
-/// Runs as a JUnit document: a suite per scenario, a case per check.
+/// Runs as a JUnit document, as Jenkins and GitLab read it: a suite per
+/// scenario, a case per check. The time of a suite is that of its network; a
+/// check is a look at the whole run and takes none of it.
 #[must_use]
-pub fn junit(reports: &[RunReport]) -> String {
-    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+pub fn junit(reports: &[RunReport], skipped: &[Skipped], language: Language) -> String {
+    let failures = |report: &RunReport| report.checks.iter().filter(|c| !c.passed).count();
+    let tests = reports.iter().map(|report| report.checks.len()).sum::<usize>() + skipped.len();
+    let time: f64 = reports.iter().map(|report| report.duration.as_secs_f64()).sum();
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"capa7\" tests=\"{tests}\" \
+         failures=\"{}\" errors=\"0\" skipped=\"{}\" time=\"{time:.6}\">\n",
+        reports.iter().map(failures).sum::<usize>(),
+        skipped.len(),
+    );
     for report in reports {
-        let failures = report.checks.iter().filter(|check| !check.passed).count();
+        let class = escape(&report.id);
         let _ = writeln!(
             text,
-            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{failures}\" errors=\"0\" \
+            "  <testsuite name=\"{class}\" tests=\"{}\" failures=\"{}\" errors=\"0\" \
              skipped=\"0\" time=\"{:.6}\">",
-            escape(&report.id),
             report.checks.len(),
+            failures(report),
             report.duration.as_secs_f64(),
         );
         for check in &report.checks {
-            let name = escape(&check.id);
-            let class = escape(&report.id);
-            if check.passed {
-                let _ = writeln!(text, "    <testcase classname=\"{class}\" name=\"{name}\"/>");
-                continue;
-            }
-            let _ = writeln!(text, "    <testcase classname=\"{class}\" name=\"{name}\">");
-            let message = format!("expected {}, seen {}", check.expected, check.seen);
-            let _ = writeln!(
-                text,
-                "      <failure message=\"{}\">{}</failure>\n    </testcase>",
-                escape(&message),
-                escape(&check.hint.en),
-            );
+            push_case(&mut text, &class, check, language);
         }
         text.push_str("  </testsuite>\n");
     }
+    for Skipped { id, why } in skipped {
+        let (class, why) = (escape(id), escape(why));
+        let _ = writeln!(
+            text,
+            "  <testsuite name=\"{class}\" tests=\"1\" failures=\"0\" errors=\"0\" \
+             skipped=\"1\" time=\"0.000000\">\n    \
+             <testcase classname=\"{class}\" name=\"{class}\" time=\"0.000000\">\n      \
+             <skipped message=\"{why}\"/>\n    </testcase>\n  </testsuite>",
+        );
+    }
     text.push_str("</testsuites>\n");
     text
+}
+
+fn push_case(text: &mut String, class: &str, check: &CheckResult, language: Language) {
+    let name = escape(&check.id);
+    let _ = write!(text, "    <testcase classname=\"{class}\" name=\"{name}\" time=\"0.000000\"");
+    if check.passed {
+        text.push_str("/>\n");
+        return;
+    }
+    let message = format!("expected {}, seen {}", check.expected, check.seen);
+    let says = check.says.in_language(language);
+    let hint = check.hint.in_language(language);
+    let _ = writeln!(
+        text,
+        ">\n      <failure type=\"check\" message=\"{}\">{}\n{}</failure>\n    </testcase>",
+        escape(&message),
+        escape(says),
+        escape(hint),
+    );
 }
 
 /// Text within XML; characters that XML 1.0 cannot hold become spaces.
@@ -167,7 +204,8 @@ fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
             '"' => escaped.push_str("&quot;"),
-            c if c.is_control() => escaped.push(' '),
+            // XML 1.0 §2.2: no controls, and not the last two of the first plane.
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push(' '),
             c => escaped.push(c),
         }
     }

@@ -7,10 +7,15 @@
 //!    0.002 s                    ─A gaia…?──────▶
 //! ```
 
+use std::borrow::Cow;
+
 use capa7_net::capture::HostId;
 
 use super::HostTable;
+use super::spanish;
+use super::teller::REASON_ES;
 use super::view::{EventType, EventView};
+use crate::text::Language;
 
 /// How a ladder is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +24,14 @@ pub struct LadderOptions {
     pub width: usize,
     /// Whether notes are shown between the arrows.
     pub notes: bool,
+    /// The language of what is not the standards' own.
+    pub language: Language,
 }
 
 impl Default for LadderOptions {
-    /// 100 columns, without notes.
+    /// 100 columns, without notes, in English.
     fn default() -> Self {
-        Self { width: 100, notes: false }
+        Self { width: 100, notes: false, language: Language::En }
     }
 }
 
@@ -41,11 +48,11 @@ pub fn ladder(events: &[EventView], hosts: &HostTable, options: LadderOptions) -
     let room = options.width.saturating_sub(TIME_CHARS + 2);
     let step = (room / columns.len()).min(COLUMN_CHARS_MAX);
     if step < COLUMN_CHARS_MIN {
-        return lines(&shown, hosts);
+        return lines(&shown, hosts, options.language);
     }
-    let mut text = header(&columns, hosts, step);
+    let mut text = header(&columns, hosts, step, options.language);
     for event in shown {
-        text.push_str(&row(event, &columns, step));
+        text.push_str(&row(event, &columns, step, options.language));
         text.push('\n');
     }
     text
@@ -76,8 +83,12 @@ fn columns(events: &[&EventView]) -> Vec<HostId> {
     columns
 }
 
-fn header(columns: &[HostId], hosts: &HostTable, step: usize) -> String {
-    let mut line = format!("{:>TIME_CHARS$}  ", "time");
+fn header(columns: &[HostId], hosts: &HostTable, step: usize, language: Language) -> String {
+    let time = match language {
+        Language::En => "time",
+        Language::Es => "tiempo",
+    };
+    let mut line = format!("{time:>TIME_CHARS$}  ");
     for host in columns {
         let name = fit(&hosts.called(Some(*host)), step - 1);
         line.push_str(&pad(&name, step));
@@ -85,7 +96,19 @@ fn header(columns: &[HostId], hosts: &HostTable, step: usize) -> String {
     format!("{}\n", line.trim_end())
 }
 
-fn row(event: &EventView, columns: &[HostId], step: usize) -> String {
+/// What an event says in a language.
+fn words(event: &EventView, language: Language) -> Cow<'_, str> {
+    match (language, event.event_type) {
+        (Language::En, _) => Cow::Borrowed(&event.summary),
+        (Language::Es, EventType::Note) => {
+            let spanish = event.data.get(REASON_ES).and_then(|text| text.as_str());
+            Cow::Borrowed(spanish.unwrap_or(&event.summary))
+        }
+        (Language::Es, _) => Cow::Owned(spanish::summary(&event.summary)),
+    }
+}
+
+fn row(event: &EventView, columns: &[HostId], step: usize, language: Language) -> String {
     let time = format!("{:>TIME_CHARS$}  ", clock(event.at));
     let place = |host: Option<HostId>| {
         host.and_then(|host| columns.iter().position(|column| *column == host))
@@ -96,15 +119,24 @@ fn row(event: &EventView, columns: &[HostId], step: usize) -> String {
         cells.extend(std::iter::repeat_n(' ', step - 1));
     }
     match (place(event.from), place(event.to)) {
-        (Some(from), Some(to)) if from != to => arrow(&mut cells, event, from, to, step),
-        (Some(at), _) | (_, Some(at)) => beside(&mut cells, &event.summary, at * step),
+        (Some(from), Some(to)) if from != to => {
+            let words = words(event, language);
+            arrow(&mut cells, event, &words, (from, to), step);
+        }
+        (Some(at), _) | (_, Some(at)) => beside(&mut cells, &words(event, language), at * step),
         (None, None) => {}
     }
     let line: String = cells.into_iter().collect();
     format!("{time}{}", line.trim_end())
 }
 
-fn arrow(cells: &mut [char], event: &EventView, from: usize, to: usize, step: usize) {
+fn arrow(
+    cells: &mut [char],
+    event: &EventView,
+    words: &str,
+    (from, to): (usize, usize),
+    step: usize,
+) {
     let (left, right) = (from.min(to) * step, from.max(to) * step);
     let inner = right - left - 1;
     for cell in cells.iter_mut().take(right).skip(left + 1) {
@@ -121,7 +153,7 @@ fn arrow(cells: &mut [char], event: &EventView, from: usize, to: usize, step: us
     if let Some(cell) = cells.get_mut(tip) {
         *cell = head;
     }
-    let label = fit(&event.summary, inner.saturating_sub(LABEL_ROOM));
+    let label = fit(words, inner.saturating_sub(LABEL_ROOM));
     // The label stands near the sender, so that long arrows read from there.
     let start = if from < to { left + 2 } else { right.saturating_sub(label.chars().count() + 1) };
     write(cells, &label, start);
@@ -143,12 +175,17 @@ fn write(cells: &mut [char], label: &str, start: usize) {
     }
 }
 
-fn lines(events: &[&EventView], hosts: &HostTable) -> String {
+fn lines(events: &[&EventView], hosts: &HostTable, language: Language) -> String {
     let mut text = String::new();
     for event in events {
-        let (from, to) = (hosts.called(event.from), hosts.called(event.to));
-        let arrow = if event.is_lost() { "─✕" } else { "→" };
-        text.push_str(&format!("{} {from} {arrow} {to}: {}\n", clock(event.at), event.summary));
+        let way = match event.event_type {
+            EventType::Note => hosts.called(event.from),
+            _ => {
+                let arrow = if event.is_lost() { "─✕" } else { "→" };
+                format!("{} {arrow} {}", hosts.called(event.from), hosts.called(event.to))
+            }
+        };
+        text.push_str(&format!("{} {way}: {}\n", clock(event.at), words(event, language)));
     }
     text
 }

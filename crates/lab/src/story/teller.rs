@@ -13,6 +13,7 @@ use capa7_net::{Capture, Cause};
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use super::spanish;
 use super::uppercase::Uppercase;
 use super::view::{EventType, EventView};
 
@@ -25,6 +26,9 @@ pub struct Teller {
 
 /// Streams that are followed at one time; the oldest is forgotten first.
 const STREAMS_MAX: usize = 4096;
+
+/// The fact of a note that holds its reason in Spanish.
+pub(super) const REASON_ES: &str = "reason_es";
 
 /// Everything about one message, for the three panes of the page.
 #[derive(Clone, Debug, Serialize)]
@@ -92,6 +96,11 @@ impl Teller {
                 view.summary = note.reason.clone();
                 view.reason = Some(note.reason.clone());
                 view.data = note.data.clone();
+                if !view.data.contains_key(REASON_ES)
+                    && let Some(spanish) = spanish::reason(&note.reason)
+                {
+                    view.data.insert(REASON_ES.to_owned(), spanish.into());
+                }
             }
             What::Fate { of, at, fate } => {
                 view.event_type = EventType::Fate;

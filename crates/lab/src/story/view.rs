@@ -212,6 +212,19 @@ impl EventView {
     }
 }
 
+/// An event of a scenario's run as one line of JSON: as [`json_line`], after
+/// the scenario's name, because the numbers begin again with each run.
+#[must_use]
+pub fn run_line(scenario: &str, view: &EventView) -> String {
+    #[derive(Serialize)]
+    struct OfRun<'a> {
+        scenario: &'a str,
+        #[serde(flatten)]
+        view: &'a EventView,
+    }
+    serde_json::to_string(&OfRun { scenario, view }).unwrap_or_default()
+}
+
 /// An event as one line of JSON, without the line's end.
 #[must_use]
 pub fn json_line(view: &EventView) -> String {
