@@ -45,7 +45,7 @@ documented! {
         #[serde(default)]
         pub user: Option<String> = Example::Optional("\"capa7-mail\""),
         /// The resolver that is asked for other domains' mail servers. Without
-        /// it: the first of /etc/resolv.conf.
+        /// it: those of /etc/resolv.conf, the next when one fails.
         #[serde(default)]
         pub resolver: Option<SocketAddr> = Example::Optional("\"127.0.0.1:53\""),
         /// The port of other domains' mail servers; another one than 25 is for

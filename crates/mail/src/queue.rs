@@ -67,6 +67,8 @@ pub struct QueueConfig {
     pub sync: Sync,
     /// The resolver that is asked for MX and addresses.
     pub resolver: SocketAddr,
+    /// Asked in turn when that one is silent, or cannot; none.
+    pub other_resolvers: Vec<SocketAddr>,
     /// The port of other servers; 25 but in tests.
     pub port: u16,
     /// Whom to trust for opportunistic TLS; none goes in clear.
@@ -143,6 +145,7 @@ impl QueueConfig {
             name: name.to_owned(),
             sync: Sync::Full,
             resolver,
+            other_resolvers: Vec::new(),
             port: 25,
             tls: None,
             schedule: Schedule::default(),

@@ -12,6 +12,7 @@ mod reload;
 
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use capa7_dissect::Room;
@@ -82,6 +83,8 @@ fn what_to_do(error: &io::Error) -> &'static str {
 #[derive(Debug)]
 struct Read {
     config: MailConfig,
+    /// The one of the file, or the machine's own; at least one.
+    resolvers: Vec<SocketAddr>,
     book: UserBook,
     identity: Option<ServerIdentity>,
 }
@@ -108,13 +111,14 @@ pub fn serve(file: &Path, told: impl Fn(&str)) -> Result<(), ServeError> {
 }
 
 fn read(file: &Path) -> Result<Read, ServeError> {
-    let mut config = MailConfig::load(file)?;
+    let config = MailConfig::load(file)?;
     let book = load_users(&config.users, &config.domain_names())?;
     let identity = config.tls.as_ref().map(read_identity).transpose()?;
-    if config.resolver.is_none() {
-        config.resolver = system_servers().map_err(ServeError::Resolver)?.first().copied();
-    }
-    Ok(Read { config, book, identity })
+    let resolvers = match config.resolver {
+        Some(resolver) => vec![resolver],
+        None => system_servers().map_err(ServeError::Resolver)?,
+    };
+    Ok(Read { config, resolvers, book, identity })
 }
 
 /// The certificate and key of the files.
@@ -140,7 +144,7 @@ async fn work(
     mut doors: Vec<TcpDoor>,
     told: &impl Fn(&str),
 ) -> Result<(), ServeError> {
-    let Read { config, book, identity } = read;
+    let Read { config, resolvers, book, identity } = read;
     let host = Host::machine(Room::Mail);
     let mut signals = host.signals()?;
     let folder = |error| ServeError::Folder { folder: config.data.clone(), error };
@@ -152,7 +156,7 @@ async fn work(
         error => ServeError::Control { folder: config.data.clone(), error },
     })?;
     let users = Users::new(book);
-    let server_config = server_config(&host, &config, &users, identity.as_ref())?;
+    let server_config = server_config(&host, &config, &resolvers, &users, identity.as_ref())?;
     // The last door is webmail's, if there is one.
     let webmail = config.webmail.as_ref().and_then(|_| doors.pop());
     let webmail = webmail.map(|door| host.adopt(door)).transpose()?;
@@ -198,13 +202,16 @@ async fn work(
 fn server_config(
     host: &Host,
     config: &MailConfig,
+    resolvers: &[SocketAddr],
     users: &Users,
     identity: Option<&ServerIdentity>,
 ) -> Result<MailServerConfig, ServeError> {
     let network = host.network();
-    let resolver = config.resolver.unwrap_or_else(|| ([127, 0, 0, 1], 53).into());
+    let here = ([127, 0, 0, 1], 53).into();
+    let (resolver, others) = resolvers.split_first().unwrap_or((&here, &[]));
     let hostname = config.hostname.get_ref().to_ascii_lowercase();
-    let mut server = MailServerConfig::new(hostname, users.clone(), &config.data, resolver);
+    let mut server = MailServerConfig::new(hostname, users.clone(), &config.data, *resolver);
+    server.other_resolvers = others.to_vec();
     server.remote_port = config.remote_port;
     server.tls = identity.map(|identity| identity.server(&network, &[])).transpose()?;
     server.client_tls = Some(TlsClient::opportunistic(&network)?);

@@ -45,6 +45,8 @@ pub struct MailServerConfig {
     pub sync: Sync,
     /// The resolver that is asked for other servers.
     pub resolver: SocketAddr,
+    /// Asked in turn when that one is silent, or cannot; none.
+    pub other_resolvers: Vec<SocketAddr>,
     /// The port of other servers: 25.
     pub remote_port: u16,
     /// Its certificate; without it nothing is encrypted.
@@ -109,6 +111,7 @@ impl MailServerConfig {
             root: root.into(),
             sync: Sync::Full,
             resolver,
+            other_resolvers: Vec::new(),
             remote_port: SMTP_PORT,
             tls: None,
             client_tls: None,
@@ -147,6 +150,7 @@ impl MailServerConfig {
             sync: self.sync,
             port: self.remote_port,
             tls: self.client_tls.clone(),
+            other_resolvers: self.other_resolvers.clone(),
             schedule: self.schedule,
             ..QueueConfig::new(root, &self.hostname, self.resolver)
         }

@@ -103,7 +103,9 @@ fn open(
     let path = root.join(ROWS);
     let mut rows = Rows::open(&path, config.sync).map_err(io::Error::other)?;
     let (mark, last) = rows.mark().map_err(io::Error::other)?;
-    let stub = StubClient::new(host.in_room(Room::Dns), config.resolver);
+    // RFC 1123 §6.1.3.3: a host asks another server when one is of no use.
+    let stub = StubClient::new(host.in_room(Room::Dns), config.resolver)
+        .or(config.other_resolvers.iter().copied());
     let shared = Shared {
         stub,
         users,

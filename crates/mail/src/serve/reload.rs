@@ -27,7 +27,7 @@ impl Reloader<'_> {
         let (file, identity) = (self.file.to_owned(), self.identity.clone());
         let domains = self.config.domain_names();
         let fresh = host.blocking(move || read_again(&file, &domains, identity.as_ref())).await;
-        let (mut new, book) = match fresh {
+        let (new, book) = match fresh {
             Ok(fresh) => fresh,
             Err(error) => return vec![format!("all stays as it was: {error}")],
         };
@@ -37,8 +37,6 @@ impl Reloader<'_> {
         if self.identity.is_some() {
             said.push("certificate loaded again".to_owned());
         }
-        // Not said in the file: as at the start.
-        new.resolver = new.resolver.or(self.config.resolver);
         let kept = kept_until_restart(&self.config, &new);
         if !kept.is_empty() {
             said.push(format!("changed, but not before a restart: {}", kept.join(", ")));
