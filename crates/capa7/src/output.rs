@@ -65,6 +65,14 @@ pub(crate) fn tell(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "capa7: {}", for_terminal(text));
 }
 
+/// Tells somebody who waits at a terminal what happens meanwhile, on standard
+/// error; a file or another program has no use for it.
+pub(crate) fn tell_who_waits(text: &str) {
+    if std::io::stderr().is_terminal() {
+        tell(text);
+    }
+}
+
 /// Sends what the program's parts log to standard error: warnings by default,
 /// what `CAPA7_LOG` says otherwise (`info`, `capa7_dns=debug`). Colours are for
 /// terminals; in a file they would be noise, and `NO_COLOR` is against them.

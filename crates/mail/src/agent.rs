@@ -15,7 +15,9 @@ pub mod show;
 pub mod wanted;
 
 pub use fetch::{Entry, FetchError, FetchProtocol, FetchRequest, Reader};
-pub use find::{Begin, FindError, Server, ServerName, Service, Tried, first, named, of_domain};
+pub use find::{
+    Begin, FindError, Server, ServerName, Service, Tried, Trying, first, named, of_domain,
+};
 pub use save::{SaveForm, Saved, save};
 pub use send::{Letter, SendError, SendRequest, compose, from_file, send};
 pub use show::{Shown, ShownFile, Summary, for_terminal, shown, summary};

@@ -42,15 +42,18 @@ pub struct ImapSettings {
     pub tls: TlsUse,
     /// Bounds on what the server says.
     pub bounds: ClientConfig,
+    /// How long the server may take to accept the connection, and for its
+    /// handshake where TLS begins with the first byte.
+    pub connect_time: Duration,
     /// How long the server may be silent while a command runs.
     pub answer_time: Duration,
 }
 
 impl Default for ImapSettings {
-    /// In clear, the machine's bounds, 60 s.
+    /// In clear, the machine's bounds, 60 s for each.
     fn default() -> Self {
-        let bounds = ClientConfig::default();
-        Self { tls: TlsUse::Never, bounds, answer_time: Duration::from_secs(60) }
+        let (bounds, minute) = (ClientConfig::default(), Duration::from_secs(60));
+        Self { tls: TlsUse::Never, bounds, connect_time: minute, answer_time: minute }
     }
 }
 
@@ -108,10 +111,12 @@ impl ImapConnection {
     ) -> Result<Self, ImapError> {
         let host = host.in_room(Room::Mail);
         let to = to.into();
-        let connected = host.timeout(settings.answer_time, host.connect(&to, cause)).await;
+        let limit = settings.connect_time;
+        let connected = host.timeout(limit, host.connect(&to, cause)).await;
         let mut stream = Stream::from(connected.map_err(|_| ImapError::TimedOut)??);
         if let TlsUse::Implicit { client, name } = &settings.tls {
-            let begun = stream.connect_tls(client, name).await;
+            let begun = host.timeout(limit, stream.connect_tls(client, name)).await;
+            let begun = begun.map_err(|_| ImapError::TimedOut)?;
             stream = begun.map_err(|error| ImapError::Tls(error.to_string()))?;
         }
         let machine = Client::new(settings.bounds);

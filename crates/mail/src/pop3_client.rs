@@ -31,6 +31,9 @@ pub struct Pop3Settings {
     pub tls: TlsUse,
     /// Whether the password may be told where others can read it.
     pub passwords: ClearPasswords,
+    /// How long the server may take to accept the connection, and for its
+    /// handshake where TLS begins with the first byte.
+    pub connect_time: Duration,
     /// How long the server may be silent while it is awaited.
     pub answer_time: Duration,
     /// How long an answer may take from its first octet to its last.
@@ -40,11 +43,12 @@ pub struct Pop3Settings {
 }
 
 impl Default for Pop3Settings {
-    /// Without TLS and so without a password in clear; 60 s, one hour, 150 MiB.
+    /// Without TLS and so without a password in clear; 60 s each, one hour, 150 MiB.
     fn default() -> Self {
         Self {
             tls: TlsUse::Never,
             passwords: ClearPasswords::Refused,
+            connect_time: Duration::from_secs(60),
             answer_time: Duration::from_secs(60),
             whole_time: Duration::from_secs(3_600),
             message_octets_max: 150 << 20,
@@ -134,7 +138,7 @@ impl Pop3Connection {
             return Err(Pop3Error::UserName);
         }
         let host = host.in_room(Room::Mail);
-        let limit = settings.answer_time;
+        let limit = settings.connect_time;
         let connected = host.timeout(limit, host.connect_tcp(to, cause)).await;
         let mut stream = Stream::from(connected.map_err(|_| Pop3Error::TimedOut)??);
         if let TlsUse::Implicit { client, name } = &settings.tls {

@@ -32,6 +32,9 @@ pub struct FetchRequest {
     pub server: SocketAddr,
     /// By which protocol.
     pub protocol: FetchProtocol,
+    /// How long the server may take to accept the connection, and for its
+    /// handshake where TLS begins with the first byte.
+    pub connect_time: Duration,
     /// Whether and how TLS is used. Never: the password may be told in clear.
     pub tls: TlsUse,
     /// The user.
@@ -119,10 +122,12 @@ impl Reader {
     /// # Errors
     /// When the server cannot be reached or does not accept the log-in.
     pub async fn open(host: &Host, request: &FetchRequest) -> Result<Self, FetchError> {
-        let FetchRequest { server, protocol, tls, user, password } = request;
+        let FetchRequest { server, protocol, connect_time, tls, user, password } = request;
+        let connect_time = *connect_time;
         match protocol {
             FetchProtocol::Imap => {
-                let settings = ImapSettings { tls: tls.clone(), ..ImapSettings::default() };
+                let tls = tls.clone();
+                let settings = ImapSettings { tls, connect_time, ..ImapSettings::default() };
                 let mut imap = ImapConnection::open(host, *server, &settings, Cause::NONE).await?;
                 imap.log_in(user, password, imap.cause()).await?;
                 Ok(Self::Imap(Box::new(imap)))
@@ -133,7 +138,8 @@ impl Reader {
                     _ => ClearPasswords::Refused,
                 };
                 let tls = tls.clone();
-                let settings = Pop3Settings { tls, passwords, ..Pop3Settings::default() };
+                let base = Pop3Settings { tls, passwords, ..Pop3Settings::default() };
+                let settings = Pop3Settings { connect_time, ..base };
                 let opened =
                     Pop3Connection::open(host, *server, &settings, user, password, Cause::NONE);
                 Ok(Self::Pop3(Box::new(opened.await?)))

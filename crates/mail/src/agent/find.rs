@@ -165,6 +165,15 @@ pub enum FindError {
 #[error("nobody answers: {}", told(.0))]
 pub struct Unreached<E: fmt::Display + fmt::Debug>(pub Vec<(SocketAddr, E)>);
 
+/// What somebody who waits is told while servers are tried.
+#[derive(Debug)]
+pub enum Trying<'t, E> {
+    /// This address is next.
+    Begins(&'t Server, SocketAddr),
+    /// It was of no use; another one is next, if there is one.
+    Failed(SocketAddr, &'t E),
+}
+
 /// What came of trying servers.
 #[derive(Debug)]
 pub enum Tried<E: fmt::Display + fmt::Debug> {
@@ -311,7 +320,7 @@ pub async fn of_domain(
 }
 
 /// Tries the addresses in order until one opens, or one fails in a way that
-/// another cannot make good.
+/// another cannot make good; `tell` hears of each as it happens.
 ///
 /// # Errors
 /// See [`Tried`].
@@ -319,13 +328,18 @@ pub async fn first<T, E: fmt::Display + fmt::Debug>(
     servers: &[Server],
     open: impl AsyncFn(&Server, SocketAddr) -> Result<T, E>,
     is_unreachable: impl Fn(&E) -> bool,
+    tell: impl Fn(Trying<'_, E>),
 ) -> Result<(T, SocketAddr), Tried<E>> {
     let mut failed = Vec::new();
     for server in servers {
         for at in &server.addresses {
+            tell(Trying::Begins(server, *at));
             match open(server, *at).await {
                 Ok(opened) => return Ok((opened, *at)),
-                Err(error) if is_unreachable(&error) => failed.push((*at, error)),
+                Err(error) if is_unreachable(&error) => {
+                    tell(Trying::Failed(*at, &error));
+                    failed.push((*at, error));
+                }
                 Err(error) => return Err(Tried::Ended(*at, error)),
             }
         }

@@ -2,6 +2,7 @@
 //! server (RFC 6409).
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use capa7_mail_proto::address::{Address, ForwardPath, ReversePath};
@@ -43,6 +44,9 @@ pub struct SendRequest {
     pub server: SocketAddr,
     /// TLS, log-in, the own name.
     pub settings: ClientSettings,
+    /// How long the server may take to accept the connection, and for its
+    /// handshake where TLS begins with the first byte.
+    pub connect_time: Duration,
     /// Who sends, who gets it.
     pub envelope: Envelope,
     /// The message, lines ended by CR LF.
@@ -70,10 +74,18 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// Whether nobody was there to speak with, so that another address may do.
+    /// Whether nobody was there to speak with, or would not speak, so that
+    /// another address may do (RFC 5321 §5.1).
     #[must_use]
     pub const fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Connection(ConnectionError::Io(_) | ConnectionError::TimedOut(_)))
+        let Self::Connection(error) = self else { return false };
+        matches!(
+            error,
+            ConnectionError::Io(_)
+                | ConnectionError::NotConnected(_)
+                | ConnectionError::TimedOut(_)
+                | ConnectionError::Refused(_)
+        )
     }
 }
 
@@ -147,7 +159,9 @@ pub async fn send(
     request: SendRequest,
     cause: Cause,
 ) -> Result<Vec<RecipientOutcome>, SendError> {
-    let mut connection = Connection::open(host, request.server, request.settings, cause).await?;
+    let SendRequest { server, settings, connect_time, .. } = request;
+    let opened = Connection::open_within(host, server, settings, connect_time, cause).await;
+    let mut connection = opened?;
     let sent = connection.send(&request.envelope, request.message, cause).await;
     let outcomes = sent.map_err(SendError::Broken)?;
     connection.quit().await;

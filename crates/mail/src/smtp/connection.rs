@@ -66,6 +66,9 @@ pub enum ConnectionError {
     /// The network failed, or the server closed.
     #[error("the connection failed: {0}")]
     Io(#[from] io::Error),
+    /// Nobody took the connection in time.
+    #[error("no connection within {} s", .0.as_secs_f64())]
+    NotConnected(Duration),
     /// The server was silent too long (RFC 5321 §4.5.3.2).
     #[error("no answer to {0} in time")]
     TimedOut(&'static str),
@@ -101,7 +104,8 @@ enum Reached {
 }
 
 impl Connection {
-    /// Connects, greets, begins TLS and logs in, as the settings say.
+    /// Connects, greets, begins TLS and logs in, as the settings say; a server
+    /// may take a minute to accept the connection.
     ///
     /// # Errors
     /// When any of it fails.
@@ -111,13 +115,29 @@ impl Connection {
         settings: ClientSettings,
         cause: Cause,
     ) -> Result<Self, ConnectionError> {
+        Self::open_within(host, to, settings, CONNECT, cause).await
+    }
+
+    /// The same, for somebody who waits otherwise for the connection, and for
+    /// its handshake where TLS begins with the first byte. Once it is there, the
+    /// times of SMTP hold (RFC 5321 §4.5.3.2).
+    ///
+    /// # Errors
+    /// When any of it fails.
+    pub async fn open_within(
+        host: &Host,
+        to: impl Into<Place>,
+        settings: ClientSettings,
+        connect_time: Duration,
+        cause: Cause,
+    ) -> Result<Self, ConnectionError> {
         let to = to.into();
-        match Self::open_once(host, &to, settings.clone(), cause).await {
+        match Self::open_once(host, &to, settings.clone(), connect_time, cause).await {
             // RFC 7435 §3: rather in clear than not at all.
             Err(ConnectionError::Tls(why)) if is_optional(&settings.tls) => {
                 tracing::debug!(?to, %why, "in clear, for the handshake failed");
                 let settings = ClientSettings { tls: TlsUse::Never, ..settings };
-                Self::open_once(host, &to, settings, cause).await
+                Self::open_once(host, &to, settings, connect_time, cause).await
             }
             other => other,
         }
@@ -127,14 +147,16 @@ impl Connection {
         host: &Host,
         to: &Place,
         settings: ClientSettings,
+        connect_time: Duration,
         cause: Cause,
     ) -> Result<Self, ConnectionError> {
-        let connecting = host.timeout(CONNECT, host.connect(to, cause)).await;
-        let stream = connecting.map_err(|Elapsed| ConnectionError::TimedOut("the dial"))??;
+        let connecting = host.timeout(connect_time, host.connect(to, cause)).await;
+        let stream =
+            connecting.map_err(|Elapsed| ConnectionError::NotConnected(connect_time))??;
         let mut stream = Stream::from(stream);
         stream.set_write_cause(cause);
         if let TlsUse::Implicit { client, name } = &settings.tls {
-            stream = begin_tls(host, stream, client, name).await?;
+            stream = begin_tls(host, stream, (client, name), connect_time).await?;
         }
         let mut nonce = [0; NONCE_BYTES];
         host.rng().fill_bytes(&mut nonce);
@@ -259,7 +281,7 @@ impl Connection {
             return Err(ConnectionError::Tls("nobody is trusted".to_owned()));
         };
         let Some(stream) = self.stream.take() else { return Err(closed()) };
-        self.stream = Some(begin_tls(&self.host, stream, client, name).await?);
+        self.stream = Some(begin_tls(&self.host, stream, (client, name), HANDSHAKE).await?);
         self.client.handle(Input::TlsBegan);
         Ok(())
     }
@@ -281,10 +303,10 @@ impl From<Failure> for ConnectionError {
 async fn begin_tls(
     host: &Host,
     stream: Stream,
-    client: &TlsClient,
-    name: &str,
+    (client, name): (&TlsClient, &str),
+    limit: Duration,
 ) -> Result<Stream, ConnectionError> {
-    let shaking = host.timeout(HANDSHAKE, stream.connect_tls(client, name)).await;
+    let shaking = host.timeout(limit, stream.connect_tls(client, name)).await;
     let shaken = shaking.map_err(|Elapsed| ConnectionError::TimedOut("the TLS handshake"))?;
     shaken.map_err(|error| ConnectionError::Tls(error.to_string()))
 }
@@ -307,7 +329,7 @@ fn closed() -> ConnectionError {
 
 /// How long a server may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(60);
-/// How long the handshake of TLS may take.
+/// How long the handshake of TLS may take after STARTTLS.
 const HANDSHAKE: Duration = Duration::from_secs(60);
 /// Nobody waits long for a goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);

@@ -56,7 +56,8 @@ fn password() -> Password {
 
 async fn open(host: &Host, server: SocketAddr, protocol: FetchProtocol) -> Reader {
     let (user, password) = ("carlos".to_owned(), password());
-    let request = FetchRequest { server, protocol, tls: TlsUse::Never, user, password };
+    let (tls, connect_time) = (TlsUse::Never, Duration::from_secs(10));
+    let request = FetchRequest { server, protocol, connect_time, tls, user, password };
     Reader::open(host, &request).await.unwrap()
 }
 

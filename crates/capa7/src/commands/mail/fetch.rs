@@ -22,7 +22,7 @@ use capa7_net::{Host, Room, terminal};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::server::{ServerArguments, failed};
+use super::server::{ServerArguments, failed, tell_trying};
 use super::tls::TlsArguments;
 use crate::output;
 
@@ -133,11 +133,12 @@ pub(crate) fn run(arguments: &FetchArguments) -> Result<ExitCode> {
         let opening = async |server: &Server, at: SocketAddr| {
             let (user, password) = (user.clone(), password.clone());
             let tls = tls.at(server);
-            let request = FetchRequest { server: at, protocol, tls, user, password };
+            let connect_time = arguments.server.connect_time();
+            let request = FetchRequest { server: at, protocol, connect_time, tls, user, password };
             Reader::open(&host, &request).await
         };
-        let opened = first(&servers, opening, FetchError::is_unreachable).await;
-        let (reader, _) = opened.map_err(failed)?;
+        let opened = first(&servers, opening, FetchError::is_unreachable, tell_trying);
+        let (reader, _) = opened.await.map_err(failed)?;
         match visit(&host, reader, arguments).await {
             Ok(code) => Ok(code),
             Err(error) => match error.downcast_ref::<FetchError>() {

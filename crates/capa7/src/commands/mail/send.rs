@@ -17,7 +17,7 @@ use capa7_mail_proto::smtp::client::{Credentials, Outcome};
 use capa7_net::{Cause, Host, Room, terminal};
 use clap::Args;
 
-use super::server::{ServerArguments, failed};
+use super::server::{ServerArguments, failed, tell_trying};
 use super::tls::{TlsArguments, read};
 use crate::output;
 
@@ -59,7 +59,8 @@ pub(crate) fn run(arguments: &SendArguments) -> Result<ExitCode> {
         let own = own.or_else(|| Some(envelope.from.0.as_ref()?.to_string()));
         let own = own.unwrap_or_default();
         let tls = arguments.tls.client(&host)?;
-        let servers = arguments.server.find(&host, Service::Submission, &arguments.tls, &own);
+        let service = Service::Submission;
+        let servers = arguments.server.find(&host, service, &arguments.tls, &own).await?;
         let sending = async |server: &Server, at: SocketAddr| {
             let settings = ClientSettings {
                 helo: "localhost".to_owned(),
@@ -68,11 +69,12 @@ pub(crate) fn run(arguments: &SendArguments) -> Result<ExitCode> {
                 chunking: true,
             };
             let (envelope, message) = (envelope.clone(), message.clone());
-            let request = SendRequest { server: at, settings, envelope, message };
+            let connect_time = arguments.server.connect_time();
+            let request = SendRequest { server: at, settings, connect_time, envelope, message };
             send(&host, request, Cause::NONE).await
         };
-        let sent = first(&servers.await?, sending, SendError::is_unreachable).await;
-        let (outcomes, _) = sent.map_err(failed)?;
+        let sent = first(&servers, sending, SendError::is_unreachable, tell_trying);
+        let (outcomes, _) = sent.await.map_err(failed)?;
         let mut code = ExitCode::SUCCESS;
         for one in outcomes {
             let words = match one.outcome {

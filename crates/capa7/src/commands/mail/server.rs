@@ -5,15 +5,18 @@
 //!   the user's domain ──▶ SRV ──▶ A, AAAA      without --server
 //! ```
 
+use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use capa7_mail::agent::{Server, ServerName, Service, Tried, named, of_domain};
+use capa7_mail::agent::{Server, ServerName, Service, Tried, Trying, named, of_domain};
 use capa7_net::Host;
 use clap::Args;
 
 use super::tls::TlsArguments;
 use crate::commands::dns::servers::{parse_server, stub};
+use crate::output;
 
 /// What the command line says.
 #[derive(Debug, Args)]
@@ -25,9 +28,19 @@ pub(super) struct ServerArguments {
     /// The name server that is asked for names; the machine's own by default
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_server)]
     resolver: Option<SocketAddr>,
+    /// How long one address of the server may take to accept the connection, in
+    /// seconds; then the next one is tried
+    #[arg(long, value_name = "SECONDS", default_value_t = CONNECT_TIMEOUT_S,
+          value_parser = clap::value_parser!(u64).range(1..=CONNECT_TIMEOUT_S_MAX))]
+    connect_timeout: u64,
 }
 
 impl ServerArguments {
+    /// How long one address may take to accept the connection.
+    pub(super) const fn connect_time(&self) -> Duration {
+        Duration::from_secs(self.connect_timeout)
+    }
+
     /// The servers to try, in order; `user` is an address at the domain that is
     /// asked when no server is named.
     pub(super) async fn find(
@@ -52,6 +65,15 @@ impl ServerArguments {
     }
 }
 
+/// Tells somebody at a terminal who is tried, and who was of no use.
+pub(super) fn tell_trying<E: Display>(trying: Trying<'_, E>) {
+    output::tell_who_waits(&match trying {
+        Trying::Begins(server, at) if server.name == at.ip().to_string() => format!("trying {at}"),
+        Trying::Begins(server, at) => format!("trying {} at {at}", server.name),
+        Trying::Failed(at, error) => format!("{at}: {error}"),
+    });
+}
+
 /// What went wrong with the servers, and what can be done.
 pub(super) fn failed<E: std::error::Error + Send + Sync + 'static>(
     tried: Tried<E>,
@@ -66,4 +88,9 @@ pub(super) fn failed<E: std::error::Error + Send + Sync + 'static>(
     }
 }
 
+/// Somebody waits for it. Three lost SYN packets fit in: kernels repeat them after 1, 3
+/// and 7 s.
+const CONNECT_TIMEOUT_S: u64 = 10;
+/// Kernels give up by themselves long before.
+const CONNECT_TIMEOUT_S_MAX: u64 = 3_600;
 const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

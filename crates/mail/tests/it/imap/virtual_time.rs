@@ -102,6 +102,7 @@ fn a_user_agent_that_waits_has_the_message_when_it_comes() {
         let request = FetchRequest {
             server: SocketAddr::from((SERVER, 143)),
             protocol: FetchProtocol::Imap,
+            connect_time: Duration::from_secs(10),
             tls: TlsUse::Never,
             user: "andrea@x.example".to_owned(),
             password: Password::new("andrea").unwrap(),
