@@ -14,6 +14,7 @@ mod teller;
 mod tree;
 mod uppercase;
 mod view;
+mod words;
 
 pub use hosts::{HostEntry, HostTable};
 pub use ladder::{LadderOptions, ladder};

@@ -7,14 +7,11 @@
 //!    0.002 s                    ─A gaia…?──────▶
 //! ```
 
-use std::borrow::Cow;
-
 use capa7_net::capture::HostId;
 
 use super::HostTable;
-use super::spanish;
-use super::teller::REASON_ES;
 use super::view::{EventType, EventView};
+use super::words::words;
 use crate::text::Language;
 
 /// How a ladder is drawn.
@@ -94,18 +91,6 @@ fn header(columns: &[HostId], hosts: &HostTable, step: usize, language: Language
         line.push_str(&pad(&name, step));
     }
     format!("{}\n", line.trim_end())
-}
-
-/// What an event says in a language.
-fn words(event: &EventView, language: Language) -> Cow<'_, str> {
-    match (language, event.event_type) {
-        (Language::En, _) => Cow::Borrowed(&event.summary),
-        (Language::Es, EventType::Note) => {
-            let spanish = event.data.get(REASON_ES).and_then(|text| text.as_str());
-            Cow::Borrowed(spanish.unwrap_or(&event.summary))
-        }
-        (Language::Es, _) => Cow::Owned(spanish::summary(&event.summary)),
-    }
 }
 
 fn row(event: &EventView, columns: &[HostId], step: usize, language: Language) -> String {

@@ -1,24 +1,11 @@
-//! What an event says, in Spanish. What the standards name stays as it is; the
-//! sentences of our own are few, and each has its pair here.
+//! Why something was decided, in Spanish. What the standards name stays as it is;
+//! the sentences of our own are few, and each has its pair here.
 //!
 //! A note that brings its own Spanish (`reason_es` among its facts) needs none.
 
 /// The reason of a note in Spanish; none when it is not known here.
 pub(super) fn reason(english: &str) -> Option<String> {
     REASONS.iter().find_map(|pair| turned(english, *pair))
-}
-
-/// The short line of a message or a connection in Spanish.
-pub(super) fn summary(english: &str) -> String {
-    let (head, ending) = match english.strip_suffix(')').and_then(|text| text.rsplit_once(" (")) {
-        Some((head, inside)) => {
-            let ending = ENDINGS.iter().find_map(|pair| turned(inside, *pair));
-            ending.map_or((english, String::new()), |ending| (head, format!(" ({ending})")))
-        }
-        None => (english, String::new()),
-    };
-    let head = SUMMARIES.iter().find_map(|pair| turned(head, *pair)).unwrap_or_else(|| head.into());
-    head + &ending
 }
 
 /// The second text of a pair with what stands in the holes of the first; none
@@ -118,34 +105,9 @@ const REASONS: [(&str, &str); 43] = [
     ("the primary server of {} answered {}", "el servidor primario de {} respondió {}"),
 ];
 
-/// The page's `words_…` say the same.
-const SUMMARIES: [(&str, &str); 19] = [
-    ("referral: {}", "remisión: {}"),
-    ("referral", "remisión"),
-    ("no question", "sin pregunta"),
-    ("no {}", "sin {}"),
-    ("truncated", "truncado"),
-    ("malformed", "mal formado"),
-    ("message of {} octets: {}", "mensaje de {} octetos: {}"),
-    ("message of {} octets", "mensaje de {} octetos"),
-    ("credentials: {}", "credenciales: {}"),
-    ("response: {}", "respuesta: {}"),
-    ("{} octets more", "{} octetos más"),
-    ("{} bytes of a stream", "{} bytes de un flujo"),
-    ("connection asked", "conexión pedida"),
-    ("connection open", "conexión abierta"),
-    ("connection refused", "conexión rechazada"),
-    ("connection half closed", "conexión medio cerrada"),
-    ("connection closed", "conexión cerrada"),
-    ("connection reset", "conexión reiniciada"),
-    ("connection timed out", "conexión sin respuesta"),
-];
-
-const ENDINGS: [(&str, &str); 2] = [("+{} lines", "+{} líneas"), ("+{} more", "+{} más")];
-
 #[cfg(test)]
 mod tests {
-    use super::{SUMMARIES, reason, summary};
+    use super::reason;
 
     #[test]
     fn what_stands_in_the_holes_stays() {
@@ -161,39 +123,5 @@ mod tests {
         );
         assert_eq!(reason("its turn has come, or not"), None);
         assert_eq!(reason(" logged in"), None);
-    }
-
-    #[test]
-    fn our_words_in_a_short_line_are_turned_and_the_standards_stay() {
-        let cases = [
-            ("referral: co → ns1.cctld.co", "remisión: co → ns1.cctld.co"),
-            ("no A", "sin A"),
-            ("A www.ibm.com ?", "A www.ibm.com ?"),
-            ("* FLAGS (\\Seen) (+7 more)", "* FLAGS (\\Seen) (+7 más)"),
-            ("250-mail.umass.edu greets x (+9 lines)", "250-mail.umass.edu greets x (+9 líneas)"),
-            ("message of 323 octets: Hi (you)", "mensaje de 323 octetos: Hi (you)"),
-            ("20 bytes of a stream", "20 bytes de un flujo"),
-            ("“no more (of this)”", "“no more (of this)”"),
-            ("connection asked", "conexión pedida"),
-        ];
-        for (english, spanish) in cases {
-            assert_eq!(summary(english), spanish);
-        }
-    }
-
-    #[test]
-    fn the_pages_words_are_these() {
-        let page = include_str!("../../../../web/text/es.json");
-        let page: serde_json::Value = serde_json::from_str(page).unwrap();
-        let page = page.as_object().unwrap().iter();
-        let words: Vec<&str> = page
-            .filter(|(key, _)| key.starts_with("words_"))
-            .map(|(_, text)| text.as_str().unwrap().trim())
-            .collect();
-        for (_, spanish) in SUMMARIES {
-            let spanish = spanish.replace(": {}", "").replace("{}", "{count}");
-            let spanish = if spanish == "sin {count}" { "sin".to_owned() } else { spanish };
-            assert!(words.contains(&spanish.as_str()), "{spanish} is not among {words:?}");
-        }
     }
 }

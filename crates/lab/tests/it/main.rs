@@ -3,5 +3,6 @@
 
 mod determinism;
 mod drawings;
+mod language;
 mod sabotage;
 mod scenario_errors;
