@@ -177,8 +177,13 @@ pub enum End {
     Done,
     /// It never came to a message: not reached, greeted by a refusal, no TLS.
     Unreachable(Outcome),
-    /// It broke between messages.
-    Broken(Reason),
+    /// It broke behind the greeting.
+    Broken {
+        /// How.
+        reason: Reason,
+        /// The message that was being given.
+        during: MessageId,
+    },
 }
 
 /// What happened.

@@ -1,6 +1,6 @@
 //! Some due rows of one destination on their way.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use capa7_dissect::{Cause, Causes};
@@ -28,6 +28,13 @@ pub(super) struct Batch {
     pub(super) tried: usize,
     /// Messages given to the open session.
     pub(super) given: usize,
+    /// Whether that session took or refused any for good.
+    pub(super) has_progress: bool,
+    /// Whether the address has another session only for the sake of those that
+    /// waited behind a message at which one broke.
+    pub(super) is_second: bool,
+    /// Messages at which a session with this address broke: they come last.
+    pub(super) postponed: BTreeSet<MessageId>,
     /// The answers of DNS that led here.
     pub(super) named_by: Cause,
 }
@@ -67,6 +74,9 @@ impl Batch {
             failures: Vec::new(),
             tried: 0,
             given: 0,
+            has_progress: false,
+            is_second: false,
+            postponed: BTreeSet::new(),
             named_by: Cause::NONE,
         }
     }
@@ -80,7 +90,10 @@ impl Batch {
     /// (RFC 5321 §4.5.3.1.8: every server takes 100).
     pub(super) fn work(&self) -> Vec<Work> {
         let mut work: Vec<Work> = Vec::new();
-        for ((message, index), (row, _)) in &self.rows {
+        let is_last = |row: &&(MessageId, u32)| self.postponed.contains(&row.0);
+        let (last, first): (Vec<_>, Vec<_>) = self.rows.keys().partition(is_last);
+        for key in first.into_iter().chain(last) {
+            let (Some((row, _)), (message, index)) = (self.rows.get(key), key) else { continue };
             match work.last_mut() {
                 Some(last) if last.message == *message && last.indexes.len() < RECIPIENTS_MAX => {
                     last.indexes.push(*index);
@@ -95,6 +108,32 @@ impl Batch {
             }
         }
         work
+    }
+
+    /// This address is next; none before it counts any more.
+    pub(super) fn begin(&mut self, address: IpAddr) {
+        if self.address != Some(address) {
+            self.is_second = false;
+            self.postponed.clear();
+        }
+        (self.address, self.given, self.has_progress) = (Some(address), 0, false);
+    }
+
+    /// A session broke; the address is first in the line again when another one
+    /// may do better. A server that takes a few messages in each session takes
+    /// the next ones in another, and one message at which it always breaks must
+    /// not keep back the others.
+    pub(super) fn on_broken(&mut self, during: MessageId) {
+        self.postponed.insert(during);
+        let has_others = self.rows.keys().any(|(message, _)| *message != during);
+        if !self.has_progress && (self.is_second || !has_others) {
+            return;
+        }
+        self.is_second = !self.has_progress;
+        if let Some(address) = self.address {
+            self.addresses.push_front(address);
+            self.tried = self.tried.saturating_sub(1);
+        }
     }
 
     /// What all servers together say: never, when each said never.

@@ -10,8 +10,8 @@ use super::batch::{Batch, Session, Stage};
 use super::route::{circle, deferred, no_address, no_address_yet, route};
 use super::verdict::judge;
 use super::{
-    AddressAnswer, Attempt, BatchId, Destination, Dispatcher, Durability, End, ExchangeAnswer,
-    MessageId, Moment, Notice, NoticeKind, Output, Row, Settlement, Success, Way,
+    AddressAnswer, Attempt, BatchId, Change, Destination, Dispatcher, Durability, End,
+    ExchangeAnswer, MessageId, Moment, Notice, NoticeKind, Output, Row, Settlement, Success, Way,
 };
 
 /// Rows become batches.
@@ -225,7 +225,7 @@ impl Dispatcher {
                 batch.failures.push(known.clone());
                 continue;
             }
-            (batch.address, batch.given) = (Some(address), 0);
+            batch.begin(address);
             return self.deliver(id);
         }
         let Some(exchange) = batch.exchanges.pop_front() else {
@@ -304,6 +304,7 @@ impl Dispatcher {
             }
             let schedule = &self.config.schedule;
             let (change, notice) = judge(schedule, (&row, planned), outcome, success, now);
+            batch.has_progress |= !matches!(change, Change::Deferred { .. });
             changes.push((index, change));
             if let Some(kind) = notice {
                 told.entry(kind).or_default().push(index);
@@ -336,7 +337,10 @@ impl Dispatcher {
                 }
                 batch.failures.push(outcome);
             }
-            End::Broken(reason) => batch.failures.push(Outcome::Deferred(reason)),
+            End::Broken { reason, during } => {
+                batch.failures.push(Outcome::Deferred(reason));
+                batch.on_broken(during);
+            }
         }
         // RFC 5321 §5.1: what is left goes to the next address, until all were tried.
         if batch.rows.is_empty() {

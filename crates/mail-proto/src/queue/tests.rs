@@ -25,8 +25,10 @@ pub(super) enum Server {
     Says(Outcome),
     /// Cannot be reached.
     Down,
-    /// Takes so many messages, then the connection breaks.
+    /// Takes so many messages in a session, then the connection breaks.
     BreaksAfter(usize),
+    /// The connection breaks at this message, whenever it comes.
+    BreaksAt(u64),
 }
 
 /// A row as the table keeps it.
@@ -221,10 +223,14 @@ impl World {
                     break;
                 }
                 Server::BreaksAfter(messages) if count >= *messages => {
-                    end = End::Broken(Reason::Found(Reply::new(451, Some((4, 2)), "broken")));
+                    end = broken(one.message);
                     break;
                 }
-                Server::Takes | Server::BreaksAfter(_) => taken(),
+                Server::BreaksAt(message) if one.message.0 == *message => {
+                    end = broken(one.message);
+                    break;
+                }
+                Server::Takes | Server::BreaksAfter(_) | Server::BreaksAt(_) => taken(),
                 Server::Says(outcome) => outcome.clone(),
             };
             let outcomes = one.indexes.iter().map(|index| (*index, outcome.clone())).collect();
@@ -277,6 +283,10 @@ impl World {
         self.settled.push(settlement);
         Input::Settled { message, indexes }
     }
+}
+
+fn broken(during: MessageId) -> End {
+    End::Broken { reason: Reason::Found(Reply::new(451, Some((4, 2)), "broken")), during }
 }
 
 pub(super) fn taken() -> Outcome {

@@ -29,6 +29,7 @@ mod steps;
 
 pub use config::{ClientConfig, Credentials, Outcome, Reason, RecipientOutcome, TlsPolicy};
 pub use extensions::Extensions;
+pub use sending::is_too_many;
 
 use login::LogIn;
 use sending::Sending;
@@ -112,6 +113,10 @@ pub struct Client {
     is_tls: bool,
     /// The last message ended without 250: the server may hold its envelope.
     needs_reset: bool,
+    /// Replies that came so far.
+    replies: u64,
+    /// The session failed when a whole message had left and was not answered.
+    is_in_doubt: bool,
 }
 
 #[derive(Debug)]
@@ -142,6 +147,8 @@ impl Client {
             outbox: VecDeque::new(),
             extensions: Extensions::default(),
             needs_reset: false,
+            replies: 0,
+            is_in_doubt: false,
         }
     }
 
@@ -201,6 +208,20 @@ impl Client {
         &self.extensions
     }
 
+    /// How many replies came. Octets that make none are no sign of life.
+    #[must_use]
+    pub const fn replies(&self) -> u64 {
+        self.replies
+    }
+
+    /// Whether the session failed in the one moment in which nobody knows whether
+    /// the server took the message: behind its last octet, before the reply
+    /// (RFC 5321 §6.1, RFC 1047).
+    #[must_use]
+    pub const fn is_in_doubt(&self) -> bool {
+        self.is_in_doubt
+    }
+
     /// Whether the session is over.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
@@ -222,7 +243,10 @@ impl Client {
     fn read(&mut self) {
         while !matches!(self.state, State::Closed | State::Tls) {
             match self.reader.next_reply() {
-                Ok(Some(reply)) => self.on_reply(reply),
+                Ok(Some(reply)) => {
+                    self.replies += 1;
+                    self.on_reply(reply);
+                }
                 Ok(None) => return,
                 Err(error) => return self.fail(Failure::Garbage(error.to_string())),
             }
@@ -291,6 +315,9 @@ impl Client {
     fn fail(&mut self, failure: Failure) {
         if matches!(self.state, State::Closed) && self.outbox.contains(&Output::Close) {
             return;
+        }
+        if let State::Sending(sending) = &self.state {
+            self.is_in_doubt = sending.is_all_said();
         }
         self.outbox.push_back(Output::Failed(failure));
         self.close();

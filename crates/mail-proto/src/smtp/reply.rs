@@ -254,7 +254,12 @@ impl ReplyReader {
     }
 
     fn on_line(&mut self, line: &[u8]) -> Result<Option<Reply>, ReplyError> {
-        let (code, is_last, text) = parse_line(line)?;
+        let (code, is_last, text) = match (parse_line(line), &self.started) {
+            // Some servers break a line of their text. What it says counts when
+            // the reply ends: after a message, doubt would send it twice.
+            (Err(ReplyError::NoReply(text)), Some((code, _))) => (*code, false, text),
+            (parsed, _) => parsed?,
+        };
         let mut lines = match self.started.take() {
             Some((first, _)) if first != code => return Err(ReplyError::CodeChanges(first, code)),
             Some((_, lines)) if lines.len() >= REPLY_LINES_MAX => {
@@ -357,8 +362,18 @@ mod tests {
         assert!(matches!(read(b"199 low\r\n"), Err(ReplyError::NoReply(_))));
         assert!(matches!(read(b"250x\r\n"), Err(ReplyError::NoReply(_))));
         assert!(matches!(read(b"250-a\r\n550 b\r\n"), Err(ReplyError::CodeChanges(..))));
+        assert!(matches!(read(b"what\r\n250 ok\r\n"), Err(ReplyError::NoReply(_))));
         assert_eq!(read(&[b'2'; 3_000]), Err(ReplyError::LongLine));
         assert_eq!(read(&b"250-a\r\n".repeat(200)), Err(ReplyError::ManyLines));
+    }
+
+    // A text with a line break of its own: what the reply says is not in doubt.
+    #[test]
+    fn a_line_without_a_code_within_a_reply_is_text() {
+        let reply = read(b"250-2.0.0 kept\r\nby cron\r\n250 2.0.0 as 17\r\n").unwrap().unwrap();
+        assert_eq!(reply.to_string(), "250 2.0.0 kept by cron as 17");
+        let garbage = [&b"250-a\r\n"[..], &b"garbage\r\n".repeat(200)].concat();
+        assert_eq!(read(&garbage), Err(ReplyError::ManyLines));
     }
 
     #[test]

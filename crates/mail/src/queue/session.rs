@@ -112,20 +112,32 @@ impl Session {
             let sent = connection.send(&envelope, parcel.body, cause).await;
             let reply = connection.reply_cause();
             last = if reply.is_some() { reply } else { cause };
+            let (is_in_doubt, is_over) = (connection.is_in_doubt(), connection.is_over());
             match sent {
                 Ok(outcomes) => {
                     let indexes = parcel.recipients.iter().map(|recipient| recipient.index);
                     let outcomes = outcomes.into_iter().map(|one| one.outcome);
-                    let outcomes = indexes.zip(outcomes).collect();
-                    self.outcomes(one.message, outcomes, success, last);
+                    let (closing, outcomes): (Vec<_>, Vec<_>) =
+                        indexes.zip(outcomes).partition(|(_, outcome)| is_closing(outcome));
+                    if !outcomes.is_empty() {
+                        self.outcomes(one.message, outcomes, success, last);
+                    }
+                    if is_over {
+                        self.connection = None;
+                        let (reason, during) = (ended(closing), one.message);
+                        return (End::Broken { reason, during }, last);
+                    }
                 }
                 Err(error) => {
-                    // Whether the server has it nobody knows: this message waits, so
-                    // that it is not given to another server meanwhile.
                     self.connection = None;
                     let reason = broken(&error);
-                    self.same(&one, &Outcome::Deferred(reason.clone()), last);
-                    return (End::Broken(reason), last);
+                    // Whether the server has it nobody knows: this message waits, so
+                    // that it is not given to another server meanwhile. One that was
+                    // never said to its end may go on at once.
+                    if is_in_doubt {
+                        self.same(&one, &Outcome::Deferred(reason.clone()), last);
+                    }
+                    return (End::Broken { reason, during: one.message }, last);
                 }
             }
         }
@@ -260,6 +272,20 @@ fn unreachable(error: ConnectionError) -> Outcome {
     };
     let reply = Reply::new(451, Some(enhanced), error.to_string());
     Outcome::Deferred(Reason::Found(reply))
+}
+
+/// Whether a server ended the session instead of an answer (RFC 5321 §3.8): it does
+/// not have the message, and another server or session may take it.
+fn is_closing(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Deferred(Reason::Said(reply)) if reply.is_closing())
+}
+
+/// Why a session ended after an answer.
+fn ended(closing: Vec<(u32, Outcome)>) -> Reason {
+    match closing.into_iter().next() {
+        Some((_, Outcome::Deferred(reason))) => reason,
+        _ => Reason::Found(Reply::new(451, Some((4, 2)), "the server ended the session")),
+    }
 }
 
 /// A session that broke (RFC 3463 §3.5: 4.4.2, bad connection).

@@ -4,12 +4,12 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use capa7_mail_proto::envelope::Envelope;
+use capa7_mail_proto::envelope::{Envelope, Recipient};
 use capa7_mail_proto::message::downgrade::downgrade_to_7bit;
 use capa7_mail_proto::sasl::NONCE_BYTES;
 use capa7_mail_proto::smtp::client::{
-    Client, ClientConfig, Credentials, Extensions, Failure, Input, Output, RecipientOutcome,
-    TlsPolicy,
+    Client, ClientConfig, Credentials, Extensions, Failure, Input, Outcome, Output, Reason,
+    RecipientOutcome, TlsPolicy, is_too_many,
 };
 use capa7_mail_proto::smtp::reply::Reply;
 use capa7_net::tls::TlsClient;
@@ -134,7 +134,9 @@ impl Connection {
         let to = to.into();
         match Self::open_once(host, &to, settings.clone(), connect_time, cause).await {
             // RFC 7435 §3: rather in clear than not at all.
-            Err(ConnectionError::Tls(why)) if is_optional(&settings.tls) => {
+            Err(why @ (ConnectionError::Tls(_) | ConnectionError::TimedOut(TLS_HANDSHAKE)))
+                if is_optional(&settings.tls) =>
+            {
                 tracing::debug!(?to, %why, "in clear, for the handshake failed");
                 let settings = ClientSettings { tls: TlsUse::Never, ..settings };
                 Self::open_once(host, &to, settings, connect_time, cause).await
@@ -195,12 +197,54 @@ impl Connection {
         self.stream.as_ref().map_or(Cause::NONE, Stream::read_cause)
     }
 
+    /// Whether the server has the last message nobody knows: the session broke
+    /// between the message and its reply.
+    #[must_use]
+    pub const fn is_in_doubt(&self) -> bool {
+        self.client.is_in_doubt()
+    }
+
+    /// Whether no more messages can be sent.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.client.is_closed()
+    }
+
     /// Sends one message, with CR LF at the end of every line; one outcome for
-    /// each recipient, in order.
+    /// each recipient, in order. Recipients that were too many for the server go
+    /// in further transactions (RFC 5321 §4.5.3.1.10).
     ///
     /// # Errors
     /// When the session breaks; nothing is known of any recipient then.
     pub async fn send(
+        &mut self,
+        envelope: &Envelope,
+        message: Bytes,
+        cause: Cause,
+    ) -> Result<Vec<RecipientOutcome>, ConnectionError> {
+        let mut outcomes = self.send_once(envelope, message.clone(), cause).await?;
+        let mut left = too_many(&outcomes);
+        while !left.is_empty() && !self.is_over() {
+            let recipients = left.iter().filter_map(|index| envelope.recipients.get(*index));
+            let rest = Envelope { recipients: recipients.cloned().collect(), ..envelope.clone() };
+            let sent = match self.send_once(&rest, message.clone(), cause).await {
+                Ok(sent) => sent,
+                // What is known of the others stays known.
+                Err(error) => rest.recipients.iter().map(|one| lost(one, &error)).collect(),
+            };
+            let again = too_many(&sent).into_iter().filter_map(|at| left.get(at).copied());
+            let again = again.collect();
+            for (index, one) in left.into_iter().zip(sent) {
+                if let Some(outcome) = outcomes.get_mut(index) {
+                    *outcome = one;
+                }
+            }
+            left = again;
+        }
+        Ok(outcomes)
+    }
+
+    async fn send_once(
         &mut self,
         envelope: &Envelope,
         message: Bytes,
@@ -228,8 +272,10 @@ impl Connection {
     /// Does what the machine wants until it comes to something.
     async fn run(&mut self) -> Result<Reached, ConnectionError> {
         let mut buffer = vec![0; READ_OCTETS];
+        let mut heard = (self.host.now(), self.client.replies());
         loop {
             while let Some(output) = self.client.poll() {
+                heard.0 = self.host.now();
                 match output {
                     Output::Write(bytes) => self.write(&bytes, &mut buffer).await,
                     Output::StartTls => self.start_tls().await?,
@@ -247,7 +293,12 @@ impl Connection {
             if self.client.is_closed() {
                 return Ok(Reached::Closed);
             }
-            self.read(self.client.patience(), &mut buffer).await;
+            // RFC 5321 §4.5.3.2: the time is a reply's; single octets do not prolong it.
+            if self.client.replies() != heard.1 {
+                heard = (self.host.now(), self.client.replies());
+            }
+            let waited = self.host.now().since(heard.0);
+            self.read(self.client.patience().saturating_sub(waited), &mut buffer).await;
         }
     }
 
@@ -300,6 +351,26 @@ impl From<Failure> for ConnectionError {
     }
 }
 
+/// The recipients that were too many for a transaction which delivered to others.
+fn too_many(outcomes: &[RecipientOutcome]) -> Vec<usize> {
+    let is_delivered = |one: &RecipientOutcome| matches!(one.outcome, Outcome::Delivered(_));
+    if !outcomes.iter().any(is_delivered) {
+        return Vec::new();
+    }
+    let is_left = |one: &RecipientOutcome| match &one.outcome {
+        Outcome::Deferred(Reason::Said(reply)) => is_too_many(reply),
+        _ => false,
+    };
+    (0..).zip(outcomes).filter(|(_, one)| is_left(one)).map(|(index, _)| index).collect()
+}
+
+/// RFC 3463 §3.5: 4.4.2, bad connection.
+fn lost(recipient: &Recipient, error: &ConnectionError) -> RecipientOutcome {
+    let reply = Reply::new(451, Some((4, 2)), error.to_string());
+    let outcome = Outcome::Deferred(Reason::Found(reply));
+    RecipientOutcome { address: recipient.path.0.clone(), outcome }
+}
+
 async fn begin_tls(
     host: &Host,
     stream: Stream,
@@ -307,7 +378,7 @@ async fn begin_tls(
     limit: Duration,
 ) -> Result<Stream, ConnectionError> {
     let shaking = host.timeout(limit, stream.connect_tls(client, name)).await;
-    let shaken = shaking.map_err(|Elapsed| ConnectionError::TimedOut("the TLS handshake"))?;
+    let shaken = shaking.map_err(|Elapsed| ConnectionError::TimedOut(TLS_HANDSHAKE))?;
     shaken.map_err(|error| ConnectionError::Tls(error.to_string()))
 }
 
@@ -327,6 +398,8 @@ fn closed() -> ConnectionError {
     ConnectionError::Io(io::ErrorKind::ConnectionAborted.into())
 }
 
+/// What a server was silent at.
+const TLS_HANDSHAKE: &str = "the TLS handshake";
 /// How long a server may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(60);
 /// How long the handshake of TLS may take after STARTTLS.

@@ -4,6 +4,7 @@
 mod agent;
 mod dovecot;
 mod imap;
+mod odd;
 mod pop3;
 mod queue;
 mod slow;

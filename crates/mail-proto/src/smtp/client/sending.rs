@@ -186,6 +186,10 @@ impl Client {
                 sending.body = Body::Data { writer, at: 0 };
                 sending.asked.push_back(Step::Message);
             }
+            // RFC 5321 §4.3.2: nothing else says yes to DATA. Nobody has the message.
+            Step::Data if reply.is_positive() => {
+                return self.fail(Failure::Garbage(format!("DATA was answered by {reply}")));
+            }
             Step::Data => sending.settle_open(&reply),
             Step::Message => {
                 let is_cut = sending.has_more();
@@ -217,8 +221,15 @@ impl Sending {
         self.outcomes.iter().any(Option::is_none)
     }
 
+    /// Whether somebody was taken and waits for the message: a server that took
+    /// recipients of a sender whom it refused gets no message.
     fn has_taken(&self) -> bool {
-        self.taken.contains(&true)
+        self.taken.iter().zip(&self.outcomes).any(|(taken, outcome)| *taken && outcome.is_none())
+    }
+
+    /// Whether the message has left as a whole, and its reply must come.
+    pub(super) fn is_all_said(&self) -> bool {
+        self.asked.front() == Some(&Step::Message) && !self.has_more()
     }
 
     /// Whether anybody was taken, or may be by a reply that must come.
@@ -231,9 +242,17 @@ impl Sending {
             if let Some(taken) = self.taken.get_mut(index) {
                 *taken = true;
             }
-        } else if let Some(outcome) = self.outcomes.get_mut(index).filter(|open| open.is_none()) {
-            *outcome = Some(judge(reply));
+            return;
         }
+        let has_others = self.taken.contains(&true);
+        let Some(outcome) = self.outcomes.get_mut(index).filter(|open| open.is_none()) else {
+            return;
+        };
+        *outcome = Some(if has_others && is_too_many(reply) {
+            Outcome::Deferred(Reason::Said(reply.clone()))
+        } else {
+            judge(reply)
+        });
     }
 
     /// One reply about everybody who is still open.
@@ -308,6 +327,16 @@ fn judge(reply: &Reply) -> Outcome {
             Outcome::Deferred(Reason::Said(reply.clone()))
         }
     }
+}
+
+/// Whether one recipient was one too many: 452, and 552 of servers that follow
+/// RFC 821 (RFC 5321 §4.5.3.1.10). An enhanced code of another kind tells that it
+/// is something else, such as a full mailbox (RFC 3463 §3.6: X.5.3).
+#[must_use]
+pub fn is_too_many(reply: &Reply) -> bool {
+    let is_meant =
+        reply.enhanced.is_none_or(|enhanced| (enhanced.subject, enhanced.detail) == (5, 3));
+    matches!(reply.code.number(), 452 | 552) && is_meant
 }
 
 fn found(code: u16, subject: u16, detail: u16, text: &str) -> Reason {

@@ -365,3 +365,65 @@ fn client_and_server_pass_several_messages_in_every_way() {
         assert_eq!(second.0.recipients.len(), 250);
     }
 }
+
+#[test]
+fn a_server_that_takes_recipients_of_a_refused_sender_gets_no_message() {
+    // RFC 2920 §3.1: the group is answered in order, and DATA is ended empty.
+    let mut script = Script::ready("250-PIPELINING\r\n", config());
+    script.send(envelope(&["a@x", "b@x"]), "A: b\r\n");
+    assert_eq!(script.hears("451 4.7.1 greylisted\r\n250 ok\r\n250 ok\r\n354 go\r\n"), ".\r\n");
+    script.hears("250 an empty one\r\n");
+    assert_eq!(script.outcomes(), ["deferred 451 4.7.1 greylisted"; 2]);
+}
+
+#[test]
+fn only_354_asks_for_a_message() {
+    // RFC 5321 §4.3.2.
+    for answer in ["250 thank you\r\n", "220 go\r\n", "334 go\r\n"] {
+        let mut script = Script::ready("", config());
+        script.send(envelope(&["a@x"]), "A: b\r\n");
+        script.hears("250 ok\r\n");
+        assert_eq!(script.hears("250 ok\r\n"), "DATA\r\n");
+        assert_eq!(script.hears(answer), "");
+        assert!(matches!(script.failure(), Some(Failure::Garbage(_))), "{answer}");
+        assert!(!script.client.is_in_doubt());
+    }
+}
+
+#[test]
+fn doubt_begins_with_the_final_dot_and_ends_with_the_answer() {
+    // RFC 5321 §6.1, RFC 1047: only there is it unknown who has the message.
+    let steps = [("", "MAIL "), ("250 ok\r\n", "RCPT "), ("250 ok\r\n", "DATA\r\n")];
+    for cut in 0..=steps.len() {
+        let mut script = Script::ready("", config());
+        let mut said = script.send(envelope(&["a@x"]), "A: b\r\n");
+        for (answer, expected) in steps.iter().take(cut) {
+            if !answer.is_empty() {
+                said = script.hears(answer);
+            }
+            assert!(said.starts_with(expected), "{said}");
+        }
+        if cut == steps.len() {
+            assert_eq!(script.hears("354 go\r\n"), "A: b\r\n.\r\n");
+        }
+        script.handle(Input::Closed);
+        assert_eq!(script.failure(), Some(&Failure::Closed));
+        assert_eq!(script.client.is_in_doubt(), cut == steps.len(), "{cut}");
+    }
+}
+
+#[test]
+fn one_recipient_too_many_is_not_refused_for_good() {
+    // RFC 5321 §4.5.3.1.10; a mailbox that is full is another matter.
+    let check = |first: &str, second: &str| {
+        let mut script = Script::ready("250-PIPELINING\r\n", config());
+        script.send(envelope(&["a@x", "b@x"]), "A: b\r\n");
+        script.hears(&format!("250 ok\r\n{first}\r\n{second}\r\n354 go\r\n"));
+        script.hears("250 kept\r\n");
+        script.outcomes()[1].clone()
+    };
+    assert_eq!(check("250 ok", "552 too many"), "deferred 552 too many");
+    assert_eq!(check("250 ok", "552 5.5.3 too many"), "deferred 552 5.5.3 too many");
+    assert_eq!(check("250 ok", "552 5.2.2 full"), "failed 552 5.2.2 full");
+    assert_eq!(check("550 no", "552 too many"), "failed 552 too many");
+}

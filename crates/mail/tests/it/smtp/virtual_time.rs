@@ -12,6 +12,7 @@ use capa7_net::{Cause, HostConfig, LinkConfig, NetworkConfig, VirtualNetwork};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
+use crate::odd::{Deed, Odd, Rule};
 
 const SERVER: [u8; 4] = [10, 0, 0, 25];
 
@@ -294,6 +295,32 @@ fn a_message_is_because_of_its_last_bytes_and_the_reply_too() {
         assert_eq!(at, root, "the reply's causes lead to the beginning");
         // 250, message, 354, MAIL RCPT DATA: each because of the one before.
         assert!((4..20).contains(&steps), "{steps}");
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_handshake_that_never_comes_is_as_good_as_a_failed_one() {
+    // RFC 7435 §3: who only prefers TLS goes on in clear, over a new connection.
+    let (net, server, client) = two(0.0);
+    let rule: Rule = |at, line| match line.get(..4) {
+        Some("EHLO") if at.session == 1 => Some(Deed::Say("250-odd\r\n250 STARTTLS")),
+        Some("STAR") => Some(Deed::SayAndFreeze("220 go ahead")),
+        _ => None,
+    };
+    let odd = Odd::start(&server, 25, rule);
+    net.run(async move {
+        let trusting = Authority::new(&client.network()).unwrap().client(&[]).unwrap();
+        let tls = TlsUse::WhenOffered { client: trusting, name: "mx.x.example".to_owned() };
+        let settings = ClientSettings { tls, ..settings() };
+        let begun = client.now();
+        let mut connection =
+            Connection::open(&client, at(25), settings, Cause::NONE).await.unwrap();
+        assert_eq!(client.now().since(begun).as_secs(), 60);
+        let to = envelope("carlos@x.example");
+        let outcomes = connection.send(&to, message("hi"), Cause::NONE).await.unwrap();
+        assert!(matches!(outcomes[0].outcome, Outcome::Delivered(_)), "{outcomes:?}");
+        assert_eq!((odd.sessions(), odd.taken().len()), (2, 1));
     })
     .unwrap();
 }
