@@ -222,16 +222,22 @@ impl ImapConnection {
         command: ClientCommand,
         cause: Cause,
     ) -> Result<Completed, ImapError> {
+        let completed = self.complete(command, cause).await?;
+        if completed.is_ok() { Ok(completed) } else { Err(ImapError::Refused(completed.status)) }
+    }
+
+    /// Gives a command and waits for its end, be it a refusal.
+    async fn complete(
+        &mut self,
+        command: ClientCommand,
+        cause: Cause,
+    ) -> Result<Completed, ImapError> {
         self.machine.handle(Input::Command(command, cause))?;
         loop {
             while let Some(output) = self.machine.poll() {
                 if let Some(completed) = self.perform(output).await? {
                     self.cause = completed.cause;
-                    return if completed.is_ok() {
-                        Ok(completed)
-                    } else {
-                        Err(ImapError::Refused(completed.status))
-                    };
+                    return Ok(completed);
                 }
             }
             self.read().await?;
@@ -391,11 +397,22 @@ impl ImapConnection {
         cause: Cause,
     ) -> Result<Vec<Vec<FetchItem>>, ImapError> {
         let done = self.run(ClientCommand::UidFetch { uids, items }, cause).await?;
-        let fetched = done.untagged.into_iter().filter_map(|untagged| match untagged {
-            Untagged::Fetch { items, .. } => Some(items),
-            _ => None,
-        });
-        Ok(fetched.collect())
+        Ok(fetched(done.untagged))
+    }
+
+    /// Fetches items of messages of the selected mailbox; what was told, also when
+    /// the server ends with a refusal, and how it ended.
+    ///
+    /// # Errors
+    /// When the connection is of no use any more.
+    pub async fn fetch_told(
+        &mut self,
+        uids: SequenceSet,
+        items: Vec<FetchItemName>,
+        cause: Cause,
+    ) -> Result<(Vec<Vec<FetchItem>>, StatusText), ImapError> {
+        let done = self.complete(ClientCommand::UidFetch { uids, items }, cause).await?;
+        Ok((fetched(done.untagged), done.status))
     }
 
     /// The identifiers of the messages for which `key` holds, ascending.
@@ -489,6 +506,14 @@ impl ImapConnection {
             _ => None,
         })
     }
+}
+
+fn fetched(untagged: Vec<Untagged>) -> Vec<Vec<FetchItem>> {
+    let items = untagged.into_iter().filter_map(|untagged| match untagged {
+        Untagged::Fetch { items, .. } => Some(items),
+        _ => None,
+    });
+    items.collect()
 }
 
 fn gone() -> io::Error {

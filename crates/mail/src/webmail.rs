@@ -12,6 +12,7 @@ mod change;
 mod compose;
 mod content;
 mod conversations;
+mod each;
 mod events;
 mod files;
 mod folders;

@@ -3,7 +3,9 @@
 use std::num::NonZeroU32;
 
 use capa7_mail_proto::imap::fetch::{FetchItemName, Partial, Section, SectionText, Seen};
-use capa7_mail_proto::imap::response::{BodyPart, BodyStructure, EnvelopeAddress, FetchItem};
+use capa7_mail_proto::imap::response::{
+    BodyPart, BodyStructure, EnvelopeAddress, FetchItem, MessageEnvelope,
+};
 use capa7_mail_proto::message::content::text_parameter;
 use capa7_mail_proto::message::decode;
 use capa7_mail_proto::message::flowed::{SoftSpace, unflow};
@@ -163,6 +165,14 @@ pub(crate) fn octets<'f>(items: &'f [FetchItem], wanted: &[u32]) -> Option<&'f [
 pub(crate) fn uid(items: &[FetchItem]) -> Option<NonZeroU32> {
     items.iter().find_map(|item| match item {
         FetchItem::Uid(uid) => Some(uid.0),
+        _ => None,
+    })
+}
+
+/// The envelope in what was fetched.
+pub(crate) fn envelope(items: &[FetchItem]) -> Option<&MessageEnvelope> {
+    items.iter().find_map(|item| match item {
+        FetchItem::Envelope(envelope) => Some(&**envelope),
         _ => None,
     })
 }

@@ -18,14 +18,13 @@ use capa7_mail_proto::imap::response::FetchItem;
 use capa7_mail_proto::imap::search::SearchKey;
 use capa7_mail_proto::imap::sequence::{SequenceNumber, SequenceRange, SequenceSet};
 use capa7_mail_proto::mailbox::UidValidity;
-use capa7_net::Cause;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::content::uid;
+use super::each::{Wanted, each};
 use super::problem::Problem;
-use super::session::Session;
+use super::route::Ask;
+use super::session::{Lease, Session};
 use super::threads::{self, Links};
-use crate::imap_client::ImapConnection;
 
 /// What is known of a folder's messages.
 #[derive(Debug, Default)]
@@ -41,6 +40,8 @@ struct Known {
     /// When it came, in seconds since 1970.
     date: i64,
     links: Links,
+    /// Whether the server did not tell of it: date and links are not its own.
+    untold: bool,
 }
 
 /// Messages that belong together, the newest first; at least one.
@@ -60,11 +61,24 @@ impl Index {
         if self.messages.len() != before {
             self.grouped = None;
         }
-        latest.iter().filter(|uid| !self.messages.contains_key(uid)).copied().collect()
+        let is_new = |uid: &&NonZeroU32| self.messages.get(uid).is_none_or(|known| known.untold);
+        latest.iter().filter(is_new).copied().collect()
     }
 
     fn learn(&mut self, uid: NonZeroU32, date: i64, links: Links) {
-        self.messages.insert(uid, Known { date, links });
+        self.messages.insert(uid, Known { date, links, untold: false });
+        self.grouped = None;
+    }
+
+    /// Takes what the server does not tell of: a conversation of its own, which has
+    /// its place by its identifier, until it is told the next time.
+    fn miss(&mut self, uid: NonZeroU32) {
+        if self.messages.contains_key(&uid) {
+            return;
+        }
+        let before = self.messages.range(..uid).next_back();
+        let date = before.or_else(|| self.messages.range(uid..).next()).map_or(0, |it| it.1.date);
+        self.messages.insert(uid, Known { date, links: Links::default(), untold: true });
         self.grouped = None;
     }
 
@@ -82,27 +96,36 @@ impl Index {
     /// Learns what happened in the selected folder since the last time.
     pub(crate) async fn follow(
         &mut self,
-        imap: &mut ImapConnection,
-        cause: Cause,
+        ask: &Ask,
+        imap: &mut Lease,
+        folder: &str,
     ) -> Result<(), Problem> {
-        let there = imap.search(SearchKey::All, cause).await?;
+        let there = imap.search(SearchKey::All, ask.cause()).await?;
         let there: Vec<NonZeroU32> = there.into_iter().map(|uid| uid.0).collect();
         let validity = imap.machine().mailbox().and_then(|mailbox| mailbox.validity());
         let missing = self.meet(validity, &there);
-        for some in missing.chunks(FETCHED_MAX) {
-            let fields = [&b"Message-ID"[..], b"In-Reply-To", b"References"];
-            let text = SectionText::HeaderFields(fields.map(<[u8]>::to_vec).into());
-            let section = Section { part: Vec::new(), text };
-            let items = vec![
-                FetchItemName::Uid,
-                FetchItemName::InternalDate,
-                FetchItemName::Section { section, partial: None, seen: Seen::Kept },
-            ];
-            for row in imap.fetch(ranges(&there, some), items, cause).await? {
+        let fields = [&b"Message-ID"[..], b"In-Reply-To", b"References"];
+        let text = SectionText::HeaderFields(fields.map(<[u8]>::to_vec).into());
+        let section = Section { part: Vec::new(), text };
+        let items = [
+            FetchItemName::Uid,
+            FetchItemName::InternalDate,
+            FetchItemName::Section { section, partial: None, seen: Seen::Kept },
+        ];
+        let set = |some: &[NonZeroU32]| ranges(&there, some);
+        for uids in missing.chunks(FETCHED_MAX) {
+            let is_whole = |row: &[FetchItem]| of_row(row).is_some();
+            let wanted = Wanted { folder, uids, set: &set, items: &items, is_whole };
+            let mut fetched = each(ask, imap, wanted).await?;
+            fetched.forget_gone(imap, ask.cause()).await?;
+            for (uid, row) in &fetched.rows {
                 // Flags of others may be told in between: those rows have no header.
-                if let Some((uid, (date, header))) = uid(&row).zip(of_row(&row)) {
-                    self.learn(uid, date, Links::of(header));
+                if let Some((date, header)) = of_row(row) {
+                    self.learn(*uid, date, Links::of(header));
                 }
+            }
+            for uid in fetched.untold.into_keys() {
+                self.miss(uid);
             }
         }
         Ok(())

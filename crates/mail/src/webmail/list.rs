@@ -13,17 +13,16 @@ use capa7_mail_proto::imap::sequence::SequenceSet;
 use capa7_mail_proto::mailbox::{Flag, Uid};
 use capa7_mail_proto::message::date::MessageDate;
 use capa7_mail_proto::message::decode;
-use capa7_net::Cause;
 use serde_json::{Value, json};
 
 use super::change::UIDS_MAX;
-use super::content::{self, leaves, octets, peek, people, structure, uid};
+use super::content::{envelope, leaves, octets, peek, people, structure};
 use super::conversations::{Conversation, Turn};
+use super::each::{Wanted, each};
 use super::html;
 use super::problem::Problem;
 use super::route::{Ask, json};
 use super::session::Lease;
-use crate::imap_client::ImapConnection;
 
 /// One page of a folder, by conversations, or of a search in it, by messages;
 /// the newest first.
@@ -31,7 +30,6 @@ pub(crate) async fn page(ask: &Ask) -> Result<Response, Problem> {
     let folder = ask.needed("folder")?;
     let page: usize = ask.number("page").unwrap_or(0);
     let words = ask.given("q").unwrap_or_default().trim();
-    let cause = ask.cause();
     let listed = if words.is_empty() {
         conversations(ask, folder, page).await?
     } else {
@@ -39,8 +37,8 @@ pub(crate) async fn page(ask: &Ask) -> Result<Response, Problem> {
     };
     let Listed { mut imap, page, total, exists, members } = listed;
     let heads: Vec<NonZeroU32> = members.iter().filter_map(|of| of.first().copied()).collect();
-    let mut messages = rows(&mut imap, heads, cause).await?;
-    whole(&mut imap, &members, &mut messages, cause).await?;
+    let mut messages = rows(ask, &mut imap, folder, heads).await?;
+    whole(ask, &mut imap, folder, &members, &mut messages).await?;
     let messages: Vec<Value> =
         members.iter().filter_map(|of| messages.remove(of.first()?)).collect();
     let body = json!({
@@ -61,7 +59,8 @@ pub(crate) async fn some(ask: &Ask) -> Result<Response, Problem> {
         return Err(wrong());
     }
     let mut imap = selected(ask, folder).await?;
-    let messages: Vec<Value> = rows(&mut imap, uids, ask.cause()).await?.into_values().collect();
+    let messages = rows(ask, &mut imap, folder, uids).await?;
+    let messages: Vec<Value> = messages.into_values().collect();
     Ok(json(&json!({ "messages": messages }), imap.cause()))
 }
 
@@ -95,9 +94,8 @@ async fn conversations(ask: &Ask, folder: &str, page: usize) -> Result<Listed, P
     let mut imap = selected(ask, folder).await?;
     let mut tries = 0;
     loop {
-        match turn.index.follow(&mut imap, cause).await {
-            // RFC 2180 §4.1.2: some are gone by another session's doing, of which
-            // a server may tell at the next command only.
+        match turn.index.follow(ask, &mut imap, folder).await {
+            // A folder that another session changes may be asked again.
             Err(Problem::Imap(error)) if error.is_refusal() && tries < TRIES_MAX => {
                 tries += 1;
                 imap.run(ClientCommand::Noop, cause).await?;
@@ -131,18 +129,17 @@ fn of_page<T>(page: usize, all: &[T]) -> (usize, &[T]) {
     (page, all.get(first..all.len().min(first + PAGE_ROWS)).unwrap_or_default())
 }
 
-/// Messages as a list shows them, by their numbers.
+/// Messages as a list shows them, by their numbers. One that the server does not
+/// tell of is listed too: only that it is there, and what the server says of it.
 async fn rows(
-    imap: &mut ImapConnection,
+    ask: &Ask,
+    imap: &mut Lease,
+    folder: &str,
     mut uids: Vec<NonZeroU32>,
-    cause: Cause,
 ) -> Result<BTreeMap<NonZeroU32, Value>, Problem> {
     uids.sort_unstable();
     uids.dedup();
-    if uids.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let items = vec![
+    let items = [
         FetchItemName::Uid,
         FetchItemName::Flags,
         FetchItemName::InternalDate,
@@ -150,21 +147,56 @@ async fn rows(
         FetchItemName::Envelope,
         FetchItemName::BodyStructure,
     ];
-    let fetched = imap.fetch(SequenceSet::of(uids), items, cause).await?;
+    let is_whole = |row: &[FetchItem]| envelope(row).is_some();
+    let wanted = Wanted { folder, uids: &uids, set: &of, items: &items, is_whole };
+    let mut fetched = each(ask, imap, wanted).await?;
+    fetched.forget_gone(imap, ask.cause()).await?;
     // Flags that are told in between, and nothing else, are no row.
-    let fetched: Vec<_> = fetched.into_iter().filter(|row| structure(row).is_some()).collect();
-    let previews = previews(imap, &fetched, cause).await.unwrap_or_default();
-    Ok(fetched.iter().filter_map(|row| Some((uid(row)?, show(row, &previews)?))).collect())
+    fetched.rows.retain(|_, row| is_whole(row));
+    let previews = previews(ask, imap, folder, &fetched.rows).await.unwrap_or_default();
+    let mut shown: BTreeMap<NonZeroU32, Value> =
+        fetched.rows.iter().map(|(uid, row)| (*uid, show(*uid, row, &previews))).collect();
+    for (uid, row) in untold(ask, imap, folder, fetched.untold).await? {
+        shown.insert(uid, row);
+    }
+    Ok(shown)
+}
+
+/// What the server tells nothing else of: its flags and its date may be known.
+async fn untold(
+    ask: &Ask,
+    imap: &mut Lease,
+    folder: &str,
+    words: BTreeMap<NonZeroU32, String>,
+) -> Result<BTreeMap<NonZeroU32, Value>, Problem> {
+    let uids: Vec<NonZeroU32> = words.keys().copied().collect();
+    let items = [FetchItemName::Uid, FetchItemName::Flags, FetchItemName::InternalDate];
+    let is_whole = |row: &[FetchItem]| row.iter().any(|item| matches!(item, FetchItem::Flags(_)));
+    let wanted = Wanted { folder, uids: &uids, set: &of, items: &items, is_whole };
+    let fetched = each(ask, imap, wanted).await?;
+    let row = |(uid, words): (NonZeroU32, String)| {
+        let known = fetched.rows.get(&uid).map(Vec::as_slice).unwrap_or_default();
+        let mut row = show(uid, known, &BTreeMap::new());
+        row["untold"] = words.into();
+        (uid, row)
+    };
+    Ok(words.into_iter().map(row).collect())
+}
+
+fn of(uids: &[NonZeroU32]) -> SequenceSet {
+    SequenceSet::of(uids.iter().copied())
 }
 
 /// Tells with the newest message of each conversation what its others are: how
 /// many are unread, whether one has a star, who writes in it.
 async fn whole(
-    imap: &mut ImapConnection,
+    ask: &Ask,
+    imap: &mut Lease,
+    folder: &str,
     members: &[Conversation],
     messages: &mut BTreeMap<NonZeroU32, Value>,
-    cause: Cause,
 ) -> Result<(), Problem> {
+    let cause = ask.cause();
     let several = || members.iter().filter(|of| of.len() > 1);
     if several().next().is_none() {
         return Ok(());
@@ -174,26 +206,19 @@ async fn whole(
     let flagged = imap.search(flag("\\Flagged"), cause).await?;
     let mut writers: Vec<NonZeroU32> = several().flat_map(writers_of).collect();
     writers.sort_unstable();
-    let items = vec![FetchItemName::Uid, FetchItemName::Envelope];
-    let fetched = imap.fetch(SequenceSet::of(writers), items, cause).await?;
-    let from: BTreeMap<NonZeroU32, Vec<Value>> = fetched
-        .iter()
-        .filter_map(|row| {
-            let from = row.iter().find_map(|item| match item {
-                FetchItem::Envelope(envelope) => Some(people(&envelope.from)),
-                _ => None,
-            });
-            uid(row).zip(from)
-        })
-        .collect();
+    let items = [FetchItemName::Uid, FetchItemName::Envelope];
+    let is_whole = |row: &[FetchItem]| envelope(row).is_some();
+    let wanted = Wanted { folder, uids: &writers, set: &of, items: &items, is_whole };
+    let fetched = each(ask, imap, wanted).await?;
+    let from = |uid: &NonZeroU32| Some(people(&envelope(fetched.rows.get(uid)?)?.from));
     for of in several() {
         let Some(shown) = of.first().and_then(|head| messages.get_mut(head)) else { continue };
         let has = |set: &[Uid], uid: &NonZeroU32| set.binary_search(&Uid(*uid)).is_ok();
         let mut people: Vec<Value> = Vec::new();
-        for person in writers_of(of).filter_map(|uid| from.get(&uid)?.first()) {
+        for person in writers_of(of).filter_map(|uid| from(&uid)?.into_iter().next()) {
             let is_same = |known: &Value| known.get("address") == person.get("address");
             if !people.iter().any(is_same) {
-                people.push(person.clone());
+                people.push(person);
             }
         }
         shown["conversation"] = json!({
@@ -238,31 +263,31 @@ fn flag(name: &'static str) -> SearchKey {
 /// The first words of each message: one command for all whose text is the part
 /// of the same number.
 async fn previews(
-    imap: &mut ImapConnection,
-    rows: &[Vec<FetchItem>],
-    cause: Cause,
+    ask: &Ask,
+    imap: &mut Lease,
+    folder: &str,
+    rows: &BTreeMap<NonZeroU32, Vec<FetchItem>>,
 ) -> Result<BTreeMap<NonZeroU32, String>, Problem> {
     let mut by_section: BTreeMap<Vec<u32>, Vec<NonZeroU32>> = BTreeMap::new();
-    for row in rows {
-        let Some((uid, structure)) = uid(row).zip(structure(row)) else { continue };
+    for (uid, row) in rows {
+        let Some(structure) = structure(row) else { continue };
         let leaves = leaves(structure);
         let text = leaves.iter().find(|leaf| leaf.is_body() && leaf.is("text", "plain"));
         let text = text.or_else(|| leaves.iter().find(|leaf| leaf.is_body()));
         if let Some(leaf) = text.filter(|leaf| leaf.section.len() <= 4) {
-            by_section.entry(leaf.section.clone()).or_default().push(uid);
+            by_section.entry(leaf.section.clone()).or_default().push(*uid);
         }
     }
     let mut shown = BTreeMap::new();
-    for (section, mut uids) in by_section.into_iter().take(SECTIONS_MAX) {
-        uids.sort_unstable();
+    for (section, uids) in by_section.into_iter().take(SECTIONS_MAX) {
         let partial = Some(Partial { first: 0, count: PREVIEW_OCTETS });
-        let items = vec![FetchItemName::Uid, peek(&section, partial)];
-        for fetched in imap.fetch(SequenceSet::of(uids), items, cause).await? {
-            let Some((uid, start)) = uid(&fetched).zip(octets(&fetched, &section)) else {
-                continue;
-            };
-            let row = rows.iter().find(|row| content::uid(row) == Some(uid));
-            let Some(structure) = row.and_then(|row| structure(row)) else { continue };
+        let items = [FetchItemName::Uid, peek(&section, partial)];
+        let is_whole =
+            |row: &[FetchItem]| row.iter().any(|item| matches!(item, FetchItem::Section { .. }));
+        let wanted = Wanted { folder, uids: &uids, set: &of, items: &items, is_whole };
+        for (uid, fetched) in each(ask, imap, wanted).await?.rows {
+            let Some(start) = octets(&fetched, &section) else { continue };
+            let Some(structure) = rows.get(&uid).and_then(|row| structure(row)) else { continue };
             let leaves = leaves(structure);
             let Some(leaf) = leaves.iter().find(|leaf| leaf.section == section) else { continue };
             let text = leaf.text(start);
@@ -276,9 +301,12 @@ async fn previews(
     Ok(shown)
 }
 
-fn show(row: &[FetchItem], previews: &BTreeMap<NonZeroU32, String>) -> Option<Value> {
-    let uid = uid(row)?;
-    let mut shown = json!({ "uid": uid, "preview": previews.get(&uid) });
+fn show(uid: NonZeroU32, row: &[FetchItem], previews: &BTreeMap<NonZeroU32, String>) -> Value {
+    let mut shown = json!({
+        "uid": uid, "preview": previews.get(&uid), "subject": "", "from": [], "to": [],
+        "date": null, "written": null, "size": 0, "attachments": 0, "seen": true,
+        "flagged": false, "answered": false, "draft": false,
+    });
     for item in row {
         match item {
             FetchItem::Flags(flags) => {
@@ -309,7 +337,7 @@ fn show(row: &[FetchItem], previews: &BTreeMap<NonZeroU32, String>) -> Option<Va
             _ => {}
         }
     }
-    Some(shown)
+    shown
 }
 
 /// Conversations, or messages that were found, of one page.

@@ -29,6 +29,9 @@ pub(crate) enum Problem {
     /// There is no such thing.
     #[error("there is no such thing")]
     Missing,
+    /// The IMAP server says that all is well, and does not send what it has.
+    #[error("the mailbox's server does not send it")]
+    Silent,
     /// It is larger than allowed.
     #[error("it is too large")]
     TooLarge,
@@ -53,6 +56,7 @@ impl Problem {
             Self::Forged => "forged",
             Self::Malformed(_) => "malformed",
             Self::Missing => "missing",
+            Self::Silent => "silent",
             Self::TooLarge => "too_large",
             Self::Imap(error) if error.is_refusal() => "mailbox_refused",
             Self::Imap(_) => "mailbox_unreachable",
@@ -75,7 +79,7 @@ impl Problem {
                 _ => Status::CONFLICT,
             },
             Self::Imap(ImapError::TimedOut) => Status::GATEWAY_TIMEOUT,
-            Self::Imap(_) | Self::Smtp(_) => Status::BAD_GATEWAY,
+            Self::Silent | Self::Imap(_) | Self::Smtp(_) => Status::BAD_GATEWAY,
             Self::Refused(_) => Status::UNPROCESSABLE,
         }
     }

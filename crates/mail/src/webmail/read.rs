@@ -17,7 +17,8 @@ use capa7_mail_proto::message::decode;
 use capa7_net::Cause;
 use serde_json::{Value, json};
 
-use super::content::{Leaf, leaves, octets, peek, people, structure, unfinished};
+use super::content::{Leaf, envelope, leaves, octets, peek, people, structure, unfinished};
+use super::each::exist;
 use super::html::{self, RemoteImages};
 use super::problem::Problem;
 use super::route::{Ask, json};
@@ -39,7 +40,7 @@ pub(crate) async fn message(ask: &Ask) -> Result<Response, Problem> {
         FetchItemName::Section { section, partial: None, seen: Seen::Kept },
     ];
     let row = one(&mut imap, uid, items, cause).await?;
-    let structure = structure(&row).ok_or(Problem::Missing)?;
+    let structure = structure(&row).filter(|_| envelope(&row).is_some()).ok_or(Problem::Silent)?;
     let leaves = leaves(structure);
     let text = text(ask, &mut imap, uid, &leaves).await?;
     let html = leaves.iter().find(|leaf| leaf.is_body() && leaf.is("text", "html"));
@@ -110,11 +111,7 @@ fn header(shown: &mut Value, row: &[FetchItem]) {
 
 /// What was typed of recipients and is no address yet.
 fn add_unfinished(shown: &mut Value, row: &[FetchItem]) {
-    let envelope = row.iter().find_map(|item| match item {
-        FetchItem::Envelope(envelope) => Some(envelope),
-        _ => None,
-    });
-    let Some(envelope) = envelope else { return };
+    let Some(envelope) = envelope(row) else { return };
     for (name, of) in [("to", &envelope.to), ("cc", &envelope.cc), ("bcc", &envelope.bcc)] {
         if let Some(Value::Array(people)) = shown.get_mut(name) {
             people.extend(unfinished(of));
@@ -219,7 +216,7 @@ pub(crate) async fn source(ask: &Ask) -> Result<Response, Problem> {
         return Err(Problem::TooLarge);
     }
     let row = one(&mut imap, uid, vec![peek(&[], None)], ask.cause()).await?;
-    let content = octets(&row, &[]).ok_or(Problem::Missing)?.to_vec();
+    let content = octets(&row, &[]).ok_or(Problem::Silent)?.to_vec();
     Ok(Response::content(Status::OK, "text/plain; charset=utf-8", content)
         .with("Content-Disposition", format!("attachment; filename=\"message-{uid}.eml\""))
         .with("Cache-Control", "private, no-store")
@@ -277,7 +274,11 @@ pub(crate) async fn one(
     // new before it has told this one of it too (RFC 9051 §5.2).
     imap.run(ClientCommand::Noop, cause).await?;
     let rows = imap.fetch(SequenceSet::of([uid]), items, cause).await?;
-    rows.into_iter().filter(is_it).max_by_key(Vec::len).ok_or(Problem::Missing)
+    if let Some(row) = rows.into_iter().filter(is_it).max_by_key(Vec::len) {
+        return Ok(row);
+    }
+    let is_there = !exist(imap, [uid], cause).await?.is_empty();
+    Err(if is_there { Problem::Silent } else { Problem::Missing })
 }
 
 async fn structure_of(
@@ -286,7 +287,7 @@ async fn structure_of(
     cause: Cause,
 ) -> Result<BodyStructure, Problem> {
     let row = one(imap, uid, vec![FetchItemName::BodyStructure], cause).await?;
-    structure(&row).cloned().ok_or(Problem::Missing)
+    structure(&row).cloned().ok_or(Problem::Silent)
 }
 
 async fn transferred(

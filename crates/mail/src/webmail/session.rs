@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use capa7_mail_proto::imap::command::Access;
 use capa7_mail_proto::imap::response::{Code, StatusText};
 use capa7_mail_proto::sasl::Password;
 use capa7_net::{Cause, Host, Time};
@@ -276,7 +277,8 @@ impl Session {
         host: Host,
     ) -> Lease {
         let session = Arc::clone(self);
-        Lease { connection: Some(connection), session, host, _permit: permit }
+        let connection = Some(connection);
+        Lease { connection, session, host, _permit: permit }
     }
 
     /// A new connection, logged in.
@@ -306,6 +308,21 @@ pub(crate) struct Lease {
     session: Arc<Session>,
     host: Host,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Lease {
+    /// Takes a new connection in place of one that broke, with a mailbox selected.
+    pub(crate) async fn renew(
+        &mut self,
+        gateway: &Gateway,
+        mailbox: &str,
+        cause: Cause,
+    ) -> Result<(), Problem> {
+        let mut connection = self.session.connect(gateway, cause).await?;
+        connection.select(mailbox, Access::ReadWrite, cause).await?;
+        self.connection = Some(connection);
+        Ok(())
+    }
 }
 
 impl Deref for Lease {

@@ -5,3 +5,5 @@ mod conversations;
 mod dovecot;
 mod postfix;
 mod restart;
+mod scripted;
+mod unreadable;
