@@ -26,6 +26,11 @@ struct Rename {
 /// All folders, in the order in which people look for them.
 pub(crate) async fn all(ask: &Ask) -> Result<Response, Problem> {
     let mut imap = ask.session.imap(&ask.gateway, "INBOX", ask.cause()).await?;
+    if imap.machine().mailbox().is_some() && !imap.has_asked() {
+        // The counts of a selected mailbox may be as old as the last answer: what
+        // others did since is told now (RFC 9051 §6.1.2).
+        imap.run(ClientCommand::Noop, ask.cause()).await?;
+    }
     let mut folders = imap.folders(ask.cause()).await?;
     let rank = |folder: &Folder| match folder.special_use {
         _ if folder.name.eq_ignore_ascii_case("INBOX") => 0,

@@ -80,7 +80,7 @@ async fn selected(ask: &Ask, folder: &str) -> Result<Lease, Problem> {
     let mut imap = ask.session.imap(&ask.gateway, folder, cause).await?;
     let kept = imap.machine().mailbox().is_some_and(|selected| selected.name() == folder);
     imap.select(folder, Access::ReadWrite, cause).await?;
-    if kept {
+    if kept && !imap.has_asked() {
         // What others did since is told now (RFC 9051 §6.1.2).
         imap.run(ClientCommand::Noop, cause).await?;
     }

@@ -240,10 +240,21 @@ impl Session {
             if connection.look().await.is_err() {
                 continue;
             }
-            // One that was idle for long may be gone without a word.
-            let fresh = now.since(kept) < FRESH_TIME;
-            if fresh || connection.run(noop(), cause).await.is_ok() {
+            if now.since(kept) < FRESH_TIME {
                 return Ok(self.lease(connection, permit, gateway.host.clone()));
+            }
+            // It may be gone without a word. The question changes nothing, and so
+            // nothing is done twice when another connection takes its place.
+            let asked = gateway.host.timeout(PROBE_TIME, connection.run(noop(), cause)).await;
+            match asked {
+                Ok(Ok(_)) => {
+                    let mut lease = self.lease(connection, permit, gateway.host.clone());
+                    lease.has_asked = true;
+                    return Ok(lease);
+                }
+                Ok(Err(_)) => {}
+                // The others went the same way, but for those that answered since.
+                Err(_) => lock(&self.kept).retain(|(used, _)| *used > now),
             }
         }
         let connection = self.connect(gateway, cause).await?;
@@ -278,7 +289,7 @@ impl Session {
     ) -> Lease {
         let session = Arc::clone(self);
         let connection = Some(connection);
-        Lease { connection, session, host, _permit: permit }
+        Lease { connection, session, host, has_asked: false, _permit: permit }
     }
 
     /// A new connection, logged in.
@@ -307,10 +318,16 @@ pub(crate) struct Lease {
     connection: Option<ImapConnection>,
     session: Arc<Session>,
     host: Host,
+    has_asked: bool,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Lease {
+    /// Whether the server was asked on taking it what others did.
+    pub(crate) const fn has_asked(&self) -> bool {
+        self.has_asked
+    }
+
     /// Takes a new connection in place of one that broke, with a mailbox selected.
     pub(crate) async fn renew(
         &mut self,
@@ -367,8 +384,11 @@ pub(crate) fn secret(host: &Host) -> String {
     })
 }
 
-/// A kept connection that was used within this is used again without a question.
-const FRESH_TIME: Duration = Duration::from_secs(20);
+/// A kept connection that was used within this is used again without a question:
+/// what one click asks for comes in a row.
+const FRESH_TIME: Duration = Duration::from_secs(1);
+/// A kept connection that does not answer within this is left.
+const PROBE_TIME: Duration = Duration::from_secs(3);
 /// How long a failed log-in counts.
 const FAILURE_TIME: Duration = Duration::from_secs(600);
 /// Messages whose sending is remembered.

@@ -7,3 +7,4 @@ mod postfix;
 mod restart;
 mod scripted;
 mod unreadable;
+mod vanished;
