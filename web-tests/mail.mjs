@@ -16,7 +16,7 @@ const DOVECOT = "/usr/sbin/dovecot";
 const NOBODY = 65534;
 export const PEOPLE = ["carlos", "andrea"];
 export const DOMAIN = "urosario.edu.co";
-const TRIES = 100;
+const TRIES = 400;
 const PAUSE_MS = 50;
 
 export class Skipped extends Error {

@@ -4,10 +4,11 @@
  * @typedef {{ name: string, address: string }} Person
  * @typedef {{ name: string, separator: string | null, use: string | null, selectable: boolean,
  *   messages: number, unseen: number }} Folder
- * @typedef {{ uid: number, subject: string, from: Person[], to: Person[], date: number,
+ * @typedef {{ uid: number, subject: string, from: Person[], to: Person[], date: number | null,
  *   written: number | null, size: number, seen: boolean, flagged: boolean, answered: boolean,
  *   draft: boolean, attachments: number, preview: string | null,
- *   conversation?: Conversation }} Row
+ *   conversation?: Conversation, untold?: string }} Row `untold`: it cannot be read, and what
+ *   the mailbox's server says of that
  * @typedef {{ uids: number[], count: number, unseen: number, flagged: boolean,
  *   people: Person[] }} Conversation the others of a message that is the newest of several
  * @typedef {{ section: string, name: string, type: string, size: number }} Attachment

@@ -84,7 +84,9 @@ function notices() {
   return h("div", { class: "notices", role: "status", "aria-live": "polite" },
     () => store.trouble.get() && h("p", { class: "notice bad" }, store.trouble.get(), " ",
       h("button", { type: "button", onclick: () => store.trouble.set("") }, t("close"))),
-    () => store.toast.get() && h("p", { class: "notice good" }, store.toast.get(), " ",
+    () => store.toast.get() && h("p", { class: "notice good",
+      onmouseenter: store.holdToast, onmouseleave: store.releaseToast,
+      onfocusin: store.holdToast, onfocusout: store.releaseToast }, store.toast.get(), " ",
       store.undo.get() && h("button", { type: "button", class: "undo", onclick: store.undoLast },
         t("undo"))));
 }

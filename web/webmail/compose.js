@@ -146,6 +146,8 @@ function composer(start) {
   let changed = false;
   /** @type {Promise<void>} */
   let saving = Promise.resolve();
+  /** Files that are still being read. @type {Promise<void>} */
+  let adding = Promise.resolve();
 
   const line = (/** @type {string} */ id, /** @type {string} */ value, more = {}) => h("input", {
     id, value, autocomplete: "off", spellcheck: "false", oninput: touch, ...more,
@@ -215,8 +217,13 @@ function composer(start) {
     return saving;
   }
   /** @param {FileList | null | undefined} chosen */
-  async function add(chosen) {
-    for (const file of chosen ?? []) {
+  function add(chosen) {
+    const some = [...chosen ?? []];
+    adding = adding.then(() => read(some)).catch((error) => store.trouble.set(String(error)));
+  }
+  /** @param {File[]} chosen */
+  async function read(chosen) {
+    for (const file of chosen) {
       const sum = files.peek().reduce((all, known) => all + known.size, file.size);
       if (sum > FILES_BYTES_MAX) {
         store.trouble.set(t("files_too_large", { size: fileSize(FILES_BYTES_MAX) }));
@@ -231,6 +238,7 @@ function composer(start) {
   }
   /** Stays open when it could not be kept: what was written is nowhere else. */
   async function close() {
+    await adding;
     await save();
     if (changed) return false;
     end();
@@ -268,10 +276,16 @@ function composer(start) {
       to.focus();
       return;
     }
-    clearTimeout(timer);
-    changed = false;
     sending.set(true);
     store.trouble.set("");
+    // What was chosen a moment before is sent too.
+    await adding;
+    if (store.trouble.peek() !== "") {
+      sending.set(false);
+      return;
+    }
+    clearTimeout(timer);
+    changed = false;
     await saving;
     try {
       const { refused, kept } = await give((all) => api.send(all));

@@ -1,8 +1,9 @@
 // The folders, with what is unread in each.
 
-import { h } from "../base/dom.js";
+import { h, reconcile } from "../base/dom.js";
 import { icon } from "../base/icons.js";
 import { t } from "../base/i18n.js";
+import { effect } from "../base/signal.js";
 import { dialog, iconButton, menu } from "../base/widgets.js";
 import * as api from "./api.js";
 import { compose } from "./compose.js";
@@ -24,25 +25,44 @@ export function foldersPanel() {
     h("p", { class: "folders-who" }, () => store.session.get()?.address ?? ""),
     h("button", { type: "button", class: "primary compose-button", onclick: () => compose() },
       icon("pen", 17), h("span", {}, () => t("compose"))),
-    h("ul", { class: "folder-list" }, () => store.folders.get().filter((f) => f.selectable)
-      .map(folderRow)),
+    folderList(),
     h("button", { type: "button", class: "new-folder", onclick: newFolder },
       icon("plus", 15), h("span", {}, () => t("new_folder"))));
 }
 
-/** @param {Folder} folder */
-function folderRow(folder) {
+/** A folder keeps its button, and so its focus, its menu and a click that has begun,
+ * while its numbers change. */
+function folderList() {
+  const list = h("ul", { class: "folder-list" });
+  effect(() => {
+    const current = store.folder.get();
+    const label = (/** @type {Folder} */ folder) => store.folderLabel(folder, folder.name);
+    const more = t("more");
+    reconcile(list, store.folders.get().filter((folder) => folder.selectable),
+      (folder) => JSON.stringify([folder.name, folder.use, label(folder), more]),
+      (folder) => folderRow(folder, label(folder)),
+      (element, folder) => {
+        const button = element.querySelector(".folder");
+        button.classList.toggle("current", folder.name === current);
+        button.classList.toggle("fresh", folder.unseen > 0);
+        if (folder.name === current) button.setAttribute("aria-current", "page");
+        else button.removeAttribute("aria-current");
+        const count = folder.use === "drafts" ? folder.messages : folder.unseen;
+        button.querySelector(".count").textContent = count > 0 ? String(count) : "";
+      });
+  });
+  return list;
+}
+
+/** @param {Folder} folder @param {string} label */
+function folderRow(folder, label) {
   const depth = folder.separator ? folder.name.split(folder.separator).length - 1 : 0;
-  const count = folder.use === "drafts" ? folder.messages : folder.unseen;
-  const current = store.folder.get() === folder.name;
-  const label = store.folderLabel(folder, folder.name);
   return h("li", { class: "folder-item" }, h("button", {
-    type: "button", class: ["folder", current && "current", folder.unseen > 0 && "fresh"],
-    "aria-current": current ? "page" : null, "data-folder": folder.name,
+    type: "button", class: "folder", "data-folder": folder.name,
     style: { "--depth": folder.use ? 0 : depth },
     onclick: () => store.openFolder(folder.name),
   }, icon(IMAGES[folder.use ?? ""] ?? "folder", 17), h("span", { class: "folder-name" }, label),
-    count > 0 && h("span", { class: "count" }, String(count))),
+    h("span", { class: "count" })),
     !folder.use && h("div", { class: "folder-menu" },
       menu({ "aria-label": t("folder_more", { folder: label }), title: t("more") },
         icon("more", 16), (close) => h("div", { class: "menu-list" },
@@ -52,7 +72,7 @@ function folderRow(folder) {
           }),
           item("delete_folder", () => {
             close();
-            deleteFolder(folder, label);
+            deleteFolder(store.folderOf(folder.name) ?? folder, label);
           })))));
 }
 

@@ -13,9 +13,13 @@ import { hue, initials, names, shortDate } from "./words.js";
 export function listPanel() {
   const rows = h("ul", { class: "rows", "aria-labelledby": "list-title" });
   const body = h("div", { class: "list-body" }, rows, emptyText);
+  /** @type {number | null} */
+  let before = null;
   effect(() => {
     const page = store.list.get();
-    const [chosen, read] = [store.cursor.get(), store.open.get()?.uid];
+    const [chosen, read] = [store.cursor.get(),
+      store.open.get()?.uid ?? store.failed.get()?.row.uid];
+    const focused = focusIn(rows);
     const outgoing = ["sent", "drafts"].includes(store.folderOf(store.folder.get())?.use ?? "");
     // The words of a row depend on the language too: its text is part of its key.
     const text = t("unread");
@@ -28,6 +32,8 @@ export function listPanel() {
       });
     const element = rows.querySelector(".chosen");
     if (element) keepInView(body, element);
+    keepFocus(rows, focused, chosen !== before);
+    before = chosen;
   });
   return h("section", { class: "list", id: "list", "aria-busy": () => String(store.busy.get()) },
     h("header", { class: "list-head" },
@@ -43,8 +49,28 @@ export function listPanel() {
       })),
     () => store.away.get() && h("p", { class: "away", role: "status" }, icon("warning", 15),
       t("away")),
-    h("div", { class: "progress", hidden: () => !store.busy.get() }),
-    body, pager);
+    h("div", { class: "progress", hidden: () => !store.busy.get() && !store.opening.get() }),
+    body, pager());
+}
+
+/** Which part of which row has the focus. @param {Element} rows */
+function focusIn(rows) {
+  const element = document.activeElement;
+  const row = rows.contains(element) ? element?.closest(".row") : null;
+  return row && { element, uid: row.getAttribute("data-uid"), part: element?.classList[0] };
+}
+
+/** The focus stays in a row that was made anew, and goes along with the choice:
+ * else Enter would open another message than the chosen one.
+ * @param {Element} rows @param {ReturnType<typeof focusIn>} focused @param {boolean} moved */
+function keepFocus(rows, focused, moved) {
+  if (!focused) return;
+  const chosen = rows.querySelector(".chosen .row-open");
+  const same = focused.element?.isConnected ? null
+    : rows.querySelector(`[data-uid="${focused.uid}"] .${focused.part}`) ?? chosen;
+  const next = moved && chosen && !chosen.parentElement?.contains(focused.element)
+    ? chosen : same;
+  /** @type {HTMLElement | null} */ (next)?.focus({ preventScroll: true });
 }
 
 function title() {
@@ -85,21 +111,25 @@ function emptyText() {
     h("p", {}, t(found ? "empty_search" : `empty_${use}`)));
 }
 
+/** Its buttons stay the same: a click may last longer than a page is loaded. */
 function pager() {
-  const page = store.list.get();
-  if (!page || page.total <= page.page_size) return null;
-  const first = page.page * page.page_size;
-  const last = Math.min(page.total, first + page.page_size);
-  return h("footer", { class: "pager" },
+  const shown = () => {
+    const { page, page_size: size, total } = store.list.get()
+      ?? { page: 0, page_size: 1, total: 0 };
+    return { first: page * size + 1, last: Math.min(total, (page + 1) * size), total, size };
+  };
+  return h("footer", { class: "pager", hidden: () => shown().total <= shown().size },
     iconButton("previous", "newer", () => store.turnPage(-1),
-      { disabled: page.page === 0 }),
-    h("span", {}, t("page", { first: first + 1, last, total: page.total })),
+      { disabled: () => shown().first === 1 }),
+    h("span", {}, () => t("page", shown())),
     iconButton("right", "older", () => store.turnPage(1),
-      { disabled: last >= page.total }));
+      { disabled: () => shown().last >= shown().total }));
 }
 
 /** @param {import("./threads.js").Shown} shown @param {boolean} outgoing */
-function rowElement({ row, uids, open: unfolded, child, same }, outgoing) {
+function rowElement(shown, outgoing) {
+  const { row, uids, open: unfolded, child, same } = shown;
+  if (row.untold !== undefined) return untoldElement(row, row.untold);
   const people = outgoing ? row.to : row.from;
   const several = unfolded ? undefined : row.conversation;
   const who = outgoing ? `${t("to_short")} ${names(people)}` : names(several?.people ?? people);
@@ -121,7 +151,7 @@ function rowElement({ row, uids, open: unfolded, child, same }, outgoing) {
           h("span", { class: "row-who" }, who),
           row.attachments > 0 && h("span", { class: "clip", title: t("has_files") },
             icon("clip", 14)),
-          h("time", { class: "row-date" }, shortDate(row.date))),
+          dateOf(row)),
         !same && h("span", { class: "row-subject" },
           row.answered && h("span", { class: "answered", title: t("answered") },
             icon("reply", 13)),
@@ -136,4 +166,21 @@ function rowElement({ row, uids, open: unfolded, child, same }, outgoing) {
       type: "button", class: ["star", starred && "on"], "aria-pressed": String(starred),
       "aria-label": t("star"), title: t("star"), onclick: () => store.toggleStar(row),
     }, icon("star", 17)));
+}
+
+/** @param {import("./api.js").Row} row */
+const dateOf = (row) => row.date !== null
+  && h("time", { class: "row-date" }, shortDate(row.date));
+
+/** A message that the mailbox's server does not tell of.
+ * @param {import("./api.js").Row} row @param {string} words */
+function untoldElement(row, words) {
+  return h("li", { class: ["row", "untold", !row.seen && "fresh"], "data-uid": row.uid },
+    h("button", { type: "button", class: "row-open", onclick: () => openOrEdit(row) },
+      h("span", { class: "face", "aria-hidden": "true" }, icon("warning", 18)),
+      h("span", { class: "row-text" },
+        h("span", { class: "row-top" }, h("span", { class: "row-who" }, t("unreadable")),
+          dateOf(row)),
+        h("span", { class: "row-preview" },
+          words ? t("server_says", { words }) : t("error_silent")))));
 }

@@ -3,6 +3,7 @@
 import { h } from "../base/dom.js";
 import { icon } from "../base/icons.js";
 import { language, t } from "../base/i18n.js";
+import { computed } from "../base/signal.js";
 import { iconButton, menu } from "../base/widgets.js";
 import { query } from "./api.js";
 import { compose } from "./compose.js";
@@ -10,14 +11,29 @@ import { moveButton } from "./folders.js";
 import * as store from "./store.js";
 import { fileSize, full, hue, initials, longDate, names, personName } from "./words.js";
 
-/** @import { Message, Person } from "./api.js" */
+/** @import { Message, Person, Row } from "./api.js" */
 
 export function readerPanel() {
   return h("section", { class: "reader", id: "reader", "aria-label": () => t("message") },
     () => {
       const message = store.open.get();
-      return message ? shown(message) : nothing();
+      const failed = store.failed.get();
+      return message ? shown(message) : failed ? unreadable(failed.row, failed.why) : nothing();
     });
+}
+
+/** In place of a message that cannot be read. @param {Row} row @param {string} why */
+function unreadable(row, why) {
+  return h("article", { class: "message unreadable", "data-uid": row.uid },
+    h("div", { class: "tools" },
+      iconButton("previous", "back", store.closeMessage, { class: "icon-button to-list" }),
+      h("div", { class: "tool-group quiet-tools" }, moveButton(),
+        iconButton("trash", "delete", () => store.removeRow(row),
+          { class: "icon-button delete" }))),
+    h("div", { class: "nothing", role: "alert" }, icon("warning", 44), h("h1", {}, t("unreadable")),
+      h("p", { class: "lead" }, why),
+      h("button", { type: "button", class: "quiet", onclick: () => store.openRow(row) },
+        t("try_again"))));
 }
 
 function nothing() {
@@ -99,11 +115,13 @@ function images(message) {
 /** @param {Message} message */
 function body(message) {
   if (!message.html) return h("div", { class: "text" }, paragraphs(message.text));
-  const address = (/** @type {boolean} */ shownImages) => `/api/html?${query({
-    folder: message.folder, uid: message.uid, images: shownImages ? "shown" : undefined,
+  const address = (/** @type {boolean} */ images) => `/api/html?${query({
+    folder: message.folder, uid: message.uid, images: images ? "shown" : undefined,
   })}`;
+  // How many images there are is known later: that alone loads nothing anew.
+  const shownImages = computed(() => store.remote.get().shown);
   return () => h("iframe", {
-    class: "html", title: t("message_text"), src: address(store.remote.get().shown),
+    class: "html", title: t("message_text"), src: address(shownImages.get()),
     sandbox: "allow-popups allow-popups-to-escape-sandbox", referrerpolicy: "no-referrer",
   });
 }

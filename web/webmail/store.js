@@ -21,6 +21,10 @@ export const search = signal("");
 export const busy = signal(false);
 /** The message that is read. */
 export const open = signal(/** @type {Message | null} */ (null));
+/** The row that cannot be read, and why. */
+export const failed = signal(/** @type {{ row: Row, why: string } | null} */ (null));
+/** Whether a message is on its way. */
+export const opening = signal(false);
 /** The row that the keys act on. */
 export const cursor = signal(/** @type {number | null} */ (null));
 /** Images from elsewhere that the open message wants, and whether they are shown. */
@@ -33,17 +37,25 @@ export const toast = signal("");
 export const undo = signal(/** @type {(() => void) | null} */ (null));
 
 let toastTimer = 0;
-/** How long a word of success stays. */
-const TOAST_MS = 6000;
+/** How long a word of success stays; longer where it can be undone. */
+const [TOAST_MS, UNDO_MS] = [6000, 10_000];
 
 /** @param {string} text @param {(() => void) | null} [back] */
 export function tell(text, back = null) {
-  clearTimeout(toastTimer);
   batch(() => {
     toast.set(text);
     undo.set(back);
   });
-  if (text !== "") toastTimer = setTimeout(() => tell(""), TOAST_MS);
+  releaseToast();
+}
+
+/** The toast stays while somebody is about to read or use it. */
+export const holdToast = () => clearTimeout(toastTimer);
+
+export function releaseToast() {
+  clearTimeout(toastTimer);
+  if (toast.peek() === "") return;
+  toastTimer = setTimeout(() => tell(""), undo.peek() ? UNDO_MS : TOAST_MS);
 }
 
 /** Undoes what the toast tells, while it is there. */
@@ -105,6 +117,21 @@ export async function loadFolders() {
 let asked = 0;
 /** The page that was asked for last: it may be on its way. */
 let wanted = 0;
+/** What the folder has, as it was told while its list was on its way.
+ * @type {number | null} */
+let promised = null;
+/** Messages that are on their way out: a list that was asked for before shows
+ * them no more. @type {Set<string>} */
+const leaving = new Set();
+/** @param {string} name @param {number} uid */
+const placeOf = (name, uid) => `${uid} ${name}`;
+
+/** @param {Page} page */
+function withoutLeaving(page) {
+  const uids = page.messages.flatMap(threads.uidsOf)
+    .filter((uid) => leaving.has(placeOf(page.folder, uid)));
+  return uids.length > 0 ? threads.without(page, uids) : page;
+}
 
 /** Loads a page of the folder; an answer that comes too late is dropped. @param {number} page */
 export async function loadList(page = 0) {
@@ -116,11 +143,14 @@ export async function loadList(page = 0) {
     const loaded = await api.messages(folder.peek(), page, search.peek());
     if (mine !== asked) return;
     wanted = loaded.page;
-    list.set(loaded);
+    list.set(withoutLeaving(loaded));
+    const isOld = promised !== null && promised !== loaded.exists && !search.peek();
+    promised = null;
     const own = session.peek()?.address.toLowerCase();
     meet(loaded.messages.flatMap((row) => [...row.from, ...row.to])
       .filter((person) => person.address.toLowerCase() !== own));
     await threads.refresh(loaded);
+    if (isOld && mine === asked) await Promise.all([loadFolders(), loadList(wanted)]);
   } catch (error) {
     if (mine !== asked) return;
     complain(error);
@@ -143,16 +173,24 @@ async function leaveIfGone(name) {
 
 /** @param {string} name */
 export async function openFolder(name) {
+  turnTo(name, "");
+  await Promise.all([loadList(), loadFolders()]);
+}
+
+/** Another list: nothing of the one before is shown. @param {string} name @param {string} words */
+function turnTo(name, words) {
+  promised = null;
   batch(() => {
     folder.set(name);
-    search.set("");
+    search.set(words);
     threads.foldAll();
     list.set(null);
     open.set(null);
+    failed.set(null);
     cursor.set(null);
     pane.set("list");
+    busy.set(true);
   });
-  await Promise.all([loadList(), loadFolders()]);
 }
 
 /** Somebody is there: the inbox, and nothing of whoever was there before. */
@@ -167,14 +205,7 @@ export async function begin() {
 
 /** @param {string} words */
 export async function find(words) {
-  batch(() => {
-    search.set(words);
-    threads.foldAll();
-    list.set(null);
-    open.set(null);
-    cursor.set(null);
-    pane.set("list");
-  });
+  turnTo(folder.peek(), words);
   await loadList();
 }
 
@@ -186,10 +217,14 @@ export async function openRow(row) {
     if (head && !threads.isUnfolded(head)) toggleThread(head);
   });
   const name = folder.peek();
+  const isWanted = () => cursor.peek() === row.uid && folder.peek() === name;
+  opening.set(true);
   try {
     const message = await api.message(name, row.uid);
-    if (cursor.peek() !== row.uid || folder.peek() !== name) return;
+    if (!isWanted()) return;
     batch(() => {
+      opening.set(false);
+      failed.set(null);
       remote.set({ count: 0, shown: false });
       open.set(message);
       pane.set("reader");
@@ -203,11 +238,30 @@ export async function openRow(row) {
       if (open.peek()?.uid === row.uid) remote.set({ count, shown: false });
     }
   } catch (error) {
-    if (cursor.peek() !== row.uid || folder.peek() !== name) return;
+    if (!isWanted()) return;
+    if (showFailed(row, error)) return;
     complain(error);
     // Another program took it away: the list is out of date.
     if (error instanceof api.Refusal && error.key === "missing") await loadList(pageNow());
+  } finally {
+    if (isWanted()) opening.set(false);
   }
+}
+
+/** Shows in place of a message why it cannot be read, if the server has said so.
+ * @param {Row} row @param {unknown} error */
+function showFailed(row, error) {
+  if (!(error instanceof api.Refusal)) return false;
+  const words = error.key === "mailbox_refused" ? error.message : row.untold;
+  if (!words && error.key !== "silent") return false;
+  if (["log_in", "offline", "missing"].includes(error.key)) return false;
+  const why = words ? t("server_says", { words }) : t("error_silent");
+  batch(() => {
+    open.set(null);
+    failed.set({ row, why });
+    pane.set("reader");
+  });
+  return true;
 }
 
 /** What happens in a folder turns no page back that somebody has just turned. */
@@ -227,15 +281,15 @@ export function turnPage(by) {
 export function closeMessage() {
   batch(() => {
     open.set(null);
+    failed.set(null);
     pane.set("list");
   });
 }
 
 /** @param {number} uid @param {Partial<Row>} values */
 function change(uid, values) {
+  // The message that is read stays as it is: it shows no flags, and would scroll back.
   list.set(threads.withFlags(list.peek(), uid, values));
-  const shown = open.peek();
-  if (shown?.uid === uid) open.set({ ...shown, .../** @type {any} */ (values) });
 }
 
 /** @param {number} by */
@@ -279,7 +333,7 @@ export function step(by) {
   const row = rows[next];
   if (!row) return;
   cursor.set(row.uid);
-  if (open.peek()) openRow(row);
+  if (open.peek() || failed.peek()) openRow(row);
 }
 
 /** A star; it goes from all of a conversation that is folded. @param {Row} row */
@@ -308,7 +362,7 @@ function takeOut(uids) {
   const at = rows.findIndex((uid) => uids.includes(uid));
   const left = (/** @type {number} */ uid) => !uids.includes(uid);
   const next = rows.slice(at + 1).find(left) ?? rows.slice(0, at).findLast(left) ?? null;
-  const wasOpen = uids.includes(open.peek()?.uid ?? 0);
+  const wasOpen = uids.includes(open.peek()?.uid ?? failed.peek()?.row.uid ?? 0);
   batch(() => {
     list.set(threads.without(list.peek(), uids));
     cursor.set(next);
@@ -357,12 +411,15 @@ async function go(row, key, words, run) {
   const from = folder.peek();
   const uids = together(row);
   takeOut(uids);
+  for (const uid of uids) leaving.add(placeOf(from, uid));
   try {
     const { to, uids: there } = await run(from, uids);
     const told = to === null ? "removed" : key;
     tell(counted(told, uids.length, words), to === null ? null : back(to, there, from));
   } catch (error) {
     complain(error);
+  } finally {
+    for (const uid of uids) leaving.delete(placeOf(from, uid));
   }
   await Promise.all([loadFolders(), loadList(pageNow())]);
 }
@@ -425,6 +482,9 @@ export function watch() {
     away.set(false);
     document.body.dataset.watching = name;
     const page = list.peek();
+    // The list, or the folders, may have been asked for before this.
+    if (busy.peek()) promised = messages;
+    if (folderOf(name)?.messages !== messages) loadFolders();
     const same = page?.exists === messages || search.peek() || page?.folder !== name;
     if (same && !wasAway) return;
     loadFolders();
