@@ -181,6 +181,62 @@ export default overEach({
     assert.match(await running.arrived("andrea", "prisa.txt"), /Subject: In haste/);
   },
 
+  "what was discarded by mistake is written on after all": async (test) => {
+    const { web, running } = await logIn(test);
+    await web.keyboard.press("c");
+    await web.fill("#to", "andrea@urosario.edu.co");
+    await web.fill("#subject", "Not to be lost");
+    await web.setInputFiles(".composer input[type=file]",
+      { name: "kept.txt", mimeType: "text/plain", buffer: Buffer.from("cifras") });
+    await web.waitForSelector(".composer .chosen-files:has-text('kept.txt')");
+    await web.waitForSelector(".draft-state:has-text('Draft kept')");
+    await web.click("[aria-label='Close and keep the draft']");
+    await web.click("[data-folder=Drafts]");
+    // From the mailbox, so that the file is nowhere else.
+    await row(web, "Not to be lost").locator(".row-open").click();
+    await web.waitForSelector(".composer .chosen-files:has-text('kept.txt')");
+    await web.fill("#text", "Half an hour of work.");
+    await web.click(".discard");
+    await web.waitForSelector(".composer", { state: "detached" });
+    await web.click(".notice .undo");
+    await web.waitForSelector(".composer .chosen-files:has-text('kept.txt')");
+    assert.equal(await web.inputValue("#text"), "Half an hour of work.");
+    assert.equal(await web.inputValue("#subject"), "Not to be lost");
+    await web.waitForSelector(".draft-state:has-text('Draft kept')");
+    await test.shot(web, "webmail-written-on");
+    // What is told covers no button, and a draft is no new mail.
+    assert.equal(await web.locator(".notice:has-text('arrived')").count(), 0);
+    await web.click(".send");
+    await web.waitForSelector(".notice:has-text('Message sent')");
+    assert.match(await running.arrived("andrea", "kept.txt"), /Half an hour of work/);
+  },
+
+  "Escape closes a menu, and not the message below it": async (test) => {
+    const { web } = await logIn(test);
+    await read(web, "A book is due");
+    await web.click(".tools .menu-button");
+    await web.waitForSelector(".tools .menu-item");
+    await web.keyboard.press("Escape");
+    await web.waitForSelector(".tools .menu-item", { state: "hidden" });
+    assert.ok(await web.isVisible(".subject"));
+  },
+
+  "between a phone and a desk the reader has room": async (test) => {
+    for (const width of [830, 900, 1024]) {
+      const { web } = await logIn(test, { viewport: { width, height: 700 } });
+      await read(web, "A book is due");
+      const inside = await web.evaluate(() => {
+        const [reader, tools, date] = [".reader", ".tools", ".when"].map((name) =>
+          document.querySelector(name));
+        const { right } = reader.getBoundingClientRect();
+        return tools.scrollWidth <= tools.clientWidth
+          && date.getBoundingClientRect().right <= right;
+      });
+      assert.ok(inside, `${width} pixels`);
+      await test.shot(web, `webmail-${width}`);
+    }
+  },
+
   "folders keep the focus and an open menu while their numbers change": async (test) => {
     const { web, running } = await logIn(test);
     await web.click(".new-folder");

@@ -15,7 +15,8 @@ import { fileSize, full, isAddress, longDate, names, parsePeople } from "./words
 /**
  * @typedef {{ name: string, size: number, send: any, own?: any }} File_ `send` is its content,
  *   or where the mailbox has it; `own` its content, if it was chosen here
- * @typedef {{ reply?: Message, all?: boolean, forward?: Message, draft?: Row }} Begin
+ * @typedef {{ reply?: Message, all?: boolean, forward?: Message, draft?: Row,
+ *   again?: ReturnType<typeof beginning> }} Begin `again`: what was written and discarded
  */
 
 /** After the last key, before a draft is kept. */
@@ -48,8 +49,8 @@ export async function compose(begin = {}) {
   // From here on: a draft takes a moment to load, and a second click is one too many.
   writing.set(true);
   try {
-    const start = begin.draft ? await fromDraft(begin.draft) : beginning(begin);
-    document.body.append(composer(start));
+    const start = begin.draft ? await fromDraft(begin.draft) : begin.again ?? beginning(begin);
+    document.body.append(composer(start, begin.again !== undefined));
     const first = start.to === "" ? "#to" : "#text";
     const field = /** @type {HTMLTextAreaElement} */ (document.querySelector(`.composer ${first}`));
     field.focus();
@@ -132,8 +133,8 @@ const base64 = (file) => new Promise((resolve, reject) => {
 const name = () => [...crypto.getRandomValues(new Uint32Array(4))]
   .map((number) => number.toString(16)).join("-");
 
-/** @param {ReturnType<typeof beginning>} start */
-function composer(start) {
+/** @param {ReturnType<typeof beginning>} start @param {boolean} isNew whether it is kept nowhere */
+function composer(start, isNew) {
   const key = name();
   const owner = store.session.peek()?.user;
   const opener = /** @type {HTMLElement | null} */ (document.activeElement);
@@ -256,14 +257,25 @@ function composer(start) {
   const leaving = (/** @type {Event} */ event) => {
     if (changed) event.preventDefault();
   };
+  /** What is written, to write on after all. A draft that was kept is in the trash, and
+   * its files with it. @param {{ to: string | null, uids: number[] } | null} there */
+  const again = (there) => ({
+    ...start, to: to.value, cc: cc.value, bcc: bcc.value, subject: subject.value,
+    text: text.value, draft: null, files: files.peek().map((file) => ({ ...file,
+      send: file.own ?? (there?.uids.length && file.send.uid === draft
+        ? { ...file.send, folder: there.to, uid: there.uids[0] } : file.send) })),
+  });
   async function discard() {
+    await adding;
     clearTimeout(timer);
     changed = false;
     await saving;
     const drafts = store.folderFor("drafts");
-    if (draft && drafts) await api.remove(drafts.name, [draft]).catch(() => {});
+    const there = draft && drafts
+      ? await api.remove(drafts.name, [draft]).catch(() => null) : null;
+    const written = again(there);
     end();
-    store.tell(t("draft_discarded"));
+    store.tell(t("draft_discarded"), () => compose({ again: written }));
     store.loadFolders();
     if (store.folder.peek() === drafts?.name) store.reload();
   }
@@ -357,6 +369,7 @@ function composer(start) {
       if (changed) touch();
     }
   });
+  if (isNew) touch();
   closeOpen = close;
   window.addEventListener("beforeunload", leaving);
   return box;

@@ -183,7 +183,7 @@ function files(message) {
     h("h2", {}, t(message.attachments.length === 1 ? "file_one" : "file_many",
       { count: message.attachments.length })),
     h("ul", {}, message.attachments.map((file) => h("li", {}, h("a", {
-      class: "file", download: file.name,
+      class: "file", download: file.name, title: file.name,
       href: `/api/part?${query({
         folder: message.folder, uid: message.uid, section: file.section,
       })}`,

@@ -471,7 +471,10 @@ export function watch() {
     const count = Math.max(0, arrived - expected);
     expected = Math.max(0, expected - arrived);
     // The list shows what is new; the offer to undo is nowhere else.
-    if (count > 0 && !undo.peek()) tell(t(count === 1 ? "arrived_one" : "arrived_many", { count }));
+    const own = OWN_USES.includes(folderOf(name)?.use ?? "");
+    if (count > 0 && !own && !undo.peek()) {
+      tell(t(count === 1 ? "arrived_one" : "arrived_many", { count }));
+    }
     loadFolders();
     loadList(pageNow());
   });
@@ -513,5 +516,7 @@ async function watchAgain(refused) {
   watch();
 }
 
+/** Folders to which nobody sends: what comes there was put there. */
+const OWN_USES = ["drafts", "sent", "archive", "trash"];
 /** Before a refused watch is asked for again. */
 const AGAIN_MS = 4000;
