@@ -86,6 +86,16 @@ impl MailSite {
         fs::write(self.conf("access"), recipients.iter().map(line).collect::<String>())
     }
 
+    /// Says how many recipients Postfix takes in one transaction; it reads that
+    /// when it is loaded again.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn limit_recipients(&self, recipients: usize) -> io::Result<()> {
+        let limit = format!("smtpd_recipient_limit = {recipients}\n");
+        fs::write(self.conf("main.cf"), self.main_cf() + &limit)
+    }
+
     /// A command to Postfix: `start-fg`, `reload`, `stop`.
     #[must_use]
     pub fn postfix(&self, program: &Path, what: &str) -> Command {

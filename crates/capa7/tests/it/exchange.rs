@@ -227,3 +227,20 @@ fn what_is_put_off_is_tried_again_by_both() {
     sites.start_ours();
     sites.fetch(ANDREA, "while-away");
 }
+
+// RFC 5321 §4.5.3.1.10: those that were one too many for Postfix follow in the same
+// session, not five minutes later.
+#[test]
+fn recipients_that_are_too_many_for_postfix_follow_at_once() {
+    let Some(sites) = TwoSites::start("") else { return };
+    sites.postfix_takes(1);
+    let late = Person { user: "late@theirs.test", password: "late", ..DORA };
+    let three = [DORA.user, JOSE.user, late.user];
+    sends(&sites, ANDREA, &three, &letter("one-by-one", "x\r\n"), "-");
+    for person in [DORA, JOSE, late] {
+        sites.fetch(person, "one-by-one");
+        assert_eq!(sites.count(person, "one-by-one"), "1");
+    }
+    // One session: three transactions, six recipients asked for, one taken in each.
+    sites.postfix_says("mail=3 rcpt=6 data=3");
+}

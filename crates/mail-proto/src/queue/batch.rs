@@ -23,8 +23,8 @@ pub(super) struct Batch {
     pub(super) addresses: VecDeque<IpAddr>,
     /// The address being spoken to.
     pub(super) address: Option<IpAddr>,
-    /// What the servers tried so far said.
-    pub(super) failures: Vec<Outcome>,
+    /// What the servers tried so far said, each with its name.
+    failures: Vec<(String, Outcome)>,
     pub(super) tried: usize,
     /// Messages given to the open session.
     pub(super) given: usize,
@@ -136,12 +136,19 @@ impl Batch {
         }
     }
 
-    /// What all servers together say: never, when each said never.
-    pub(super) fn verdict(&self) -> Outcome {
-        let transient = self.failures.iter().rev().find(|one| matches!(one, Outcome::Deferred(_)));
+    /// The server being tried was of no use.
+    pub(super) fn fail(&mut self, outcome: Outcome) {
+        self.failures.push((self.host.clone(), outcome));
+    }
+
+    /// What all servers together say, and who of them: never, when each said never.
+    pub(super) fn verdict(&self) -> (String, Outcome) {
+        let is_transient = |one: &&(String, Outcome)| matches!(one.1, Outcome::Deferred(_));
+        let transient = self.failures.iter().rev().find(is_transient);
         let last = transient.or_else(|| self.failures.last());
         last.cloned().unwrap_or_else(|| {
-            super::route::deferred((4, 4), "no server could be tried".to_owned())
+            let why = "no server could be tried".to_owned();
+            (self.host.clone(), super::route::deferred((4, 4), why))
         })
     }
 }

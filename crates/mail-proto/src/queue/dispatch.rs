@@ -177,7 +177,7 @@ impl Dispatcher {
                 self.try_next(now, id, cause);
             }
             Err(outcome) => {
-                batch.failures.push(outcome);
+                batch.fail(outcome);
                 self.give_up(now, id, cause);
             }
         }
@@ -202,9 +202,9 @@ impl Dispatcher {
                 batch.addresses = addresses.into();
             }
             AddressAnswer::Found(_) | AddressAnswer::None => {
-                batch.failures.push(no_address(&batch.host));
+                batch.fail(no_address(&batch.host));
             }
-            AddressAnswer::Failed(why) => batch.failures.push(no_address_yet(&batch.host, &why)),
+            AddressAnswer::Failed(why) => batch.fail(no_address_yet(&batch.host, &why)),
         }
         self.try_next(now, id, cause);
     }
@@ -218,11 +218,11 @@ impl Dispatcher {
             }
             batch.tried += 1;
             if self.config.own_addresses.contains(&address) {
-                batch.failures.push(circle(&batch.destination.to_string()));
+                batch.fail(circle(&batch.destination.to_string()));
                 continue;
             }
             if let Some(known) = self.hosts.failure(now, address) {
-                batch.failures.push(known.clone());
+                batch.fail(known.clone());
                 continue;
             }
             batch.begin(address);
@@ -253,8 +253,10 @@ impl Dispatcher {
 
     /// No server is left to try: what they said is every row's outcome.
     fn give_up(&mut self, now: Moment, id: BatchId, cause: Cause) {
-        let Some(batch) = self.batches.get(&id) else { return };
-        let verdict = batch.verdict();
+        let Some(batch) = self.batches.get_mut(&id) else { return };
+        let (host, verdict) = batch.verdict();
+        // Whoever said it is named with it (RFC 3464 §2.3.5).
+        batch.host = host;
         let mut messages: BTreeMap<MessageId, Vec<(u32, Outcome)>> = BTreeMap::new();
         for (message, index) in batch.rows.keys() {
             messages.entry(*message).or_default().push((*index, verdict.clone()));
@@ -329,16 +331,16 @@ impl Dispatcher {
             End::Done if batch.rows.is_empty() => return self.go_on(id),
             End::Done => {
                 let why = "the session ended without a word on this message";
-                batch.failures.push(deferred((3, 0), why.to_owned()));
+                batch.fail(deferred((3, 0), why.to_owned()));
             }
             End::Unreachable(outcome) => {
                 if let Some(address) = batch.address {
-                    self.hosts.remember(now, address, outcome.clone());
+                    self.hosts.remember(now, address, outcome.clone(), self.config.schedule.first);
                 }
-                batch.failures.push(outcome);
+                batch.fail(outcome);
             }
             End::Broken { reason, during } => {
-                batch.failures.push(Outcome::Deferred(reason));
+                batch.fail(Outcome::Deferred(reason));
                 batch.on_broken(during);
             }
         }

@@ -21,12 +21,14 @@ impl Hosts {
         self.failed.get(&address).filter(|(until, _)| *until > now).map(|(_, why)| why)
     }
 
-    pub(super) fn remember(&mut self, now: Moment, address: IpAddr, why: Outcome) {
+    /// Keeps a failure in mind, for no longer than `first`, the shortest wait of the
+    /// schedule: a planned attempt is a real one.
+    pub(super) fn remember(&mut self, now: Moment, address: IpAddr, why: Outcome, first: Duration) {
         if self.failed.len() >= HOSTS_MAX {
             self.failed.retain(|_, (until, _)| *until > now);
         }
         if self.failed.len() < HOSTS_MAX || self.failed.contains_key(&address) {
-            self.failed.insert(address, (now.plus(REMEMBERED), why));
+            self.failed.insert(address, (now.plus(REMEMBERED.min(first)), why));
         }
     }
 
@@ -39,8 +41,7 @@ impl Hosts {
     }
 }
 
-/// Shorter than the shortest wait of the default schedule, so that a planned
-/// attempt is always a real one.
+/// How long a failure counts at most.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Servers remembered; each takes some 200 octets.
 const HOSTS_MAX: usize = 10_000;

@@ -25,6 +25,8 @@ pub(super) enum Server {
     Says(Outcome),
     /// Cannot be reached.
     Down,
+    /// Greets so.
+    Greets(Outcome),
     /// Takes so many messages in a session, then the connection breaks.
     BreaksAfter(usize),
     /// The connection breaks at this message, whenever it comes.
@@ -220,6 +222,10 @@ impl World {
             let outcome = match &server {
                 Server::Down => {
                     end = End::Unreachable(later((4, 1), "connection refused"));
+                    break;
+                }
+                Server::Greets(outcome) => {
+                    end = End::Unreachable(outcome.clone());
                     break;
                 }
                 Server::BreaksAfter(messages) if count >= *messages => {

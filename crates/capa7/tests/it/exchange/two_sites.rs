@@ -188,6 +188,14 @@ impl TwoSites {
         assert_eq!(said.code, Some(0), "{said:?}");
     }
 
+    /// Lets Postfix take so many recipients in one transaction.
+    pub(super) fn postfix_takes(&self, recipients: usize) {
+        self.theirs.limit_recipients(recipients).unwrap();
+        let reload = self.theirs.postfix(&self.programs.postfix, "reload");
+        let said = Said::by(&mut self.network.within(&reload));
+        assert_eq!(said.code, Some(0), "{said:?}");
+    }
+
     /// Our server ends as an operator ends it.
     pub(super) fn stop_ours(&mut self) {
         let ours = self.ours.take().unwrap();

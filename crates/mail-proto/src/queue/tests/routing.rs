@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Server, World};
-use crate::queue::{AddressAnswer, Change, DispatcherConfig, Exchange, ExchangeAnswer};
+use super::{Server, World, later, never};
+use crate::queue::{AddressAnswer, Change, DispatcherConfig, Exchange, ExchangeAnswer, Schedule};
 
 fn records(of: &[(u16, &str)]) -> ExchangeAnswer {
     let record = |(preference, host): &(u16, &str)| Exchange {
@@ -166,4 +166,32 @@ fn a_server_not_reached_a_moment_ago_is_not_dialled_for_the_next_message() {
     world.add(World::row(3, 0), "d.example");
     world.settle_down();
     assert_eq!(world.hosts_tried(), ["a.down", "b.x", "b.x", "a.down", "b.x"]);
+}
+
+// RFC 3464 §2.3.5, §2.3.6: the words and the server are of one.
+#[test]
+fn what_one_server_said_is_not_told_of_another() {
+    let mut world = World::new();
+    world.exchanges.insert("d.example".to_owned(), records(&[(1, "a.busy"), (2, "b.no")]));
+    world.host("a.busy", 1, Server::Greets(later((3, 2), "come back later")));
+    world.host("b.no", 2, Server::Greets(never((7, 1), "go away")));
+    world.add(World::row(1, 0), "d.example");
+    world.settle_down();
+    let settled = world.settled.last().unwrap();
+    let (_, Change::Deferred { reason, .. }) = &settled.changes[0] else { panic!("{settled:?}") };
+    let told = (settled.host.as_deref(), reason.reply().text());
+    assert_eq!(told, (Some("a.busy"), "come back later".to_owned()));
+}
+
+// Goal: each planned attempt dials, however short the operator's first wait is.
+#[test]
+fn a_short_schedule_is_not_kept_from_dialling_by_what_it_remembers() {
+    let mut config = DispatcherConfig::new("mail.umass.edu", 7);
+    let wait = Duration::from_secs(10);
+    config.schedule = Schedule { first: wait, longest: wait, ..config.schedule };
+    let mut world = World::with(config);
+    world.domain("d.example", 1, Server::Down);
+    world.add(World::row(1, 0), "d.example");
+    world.run(Duration::from_secs(35));
+    assert_eq!(world.said("dial").len(), 4);
 }
