@@ -245,6 +245,17 @@ pub enum Input {
         /// The reply's event.
         cause: Cause,
     },
+    /// Recipients that are not to be given any more, for the operator held or
+    /// deleted them before their turn. They are forgotten here; their rows stay as
+    /// they are.
+    Withdrawn {
+        /// The batch.
+        batch: BatchId,
+        /// The message.
+        message: MessageId,
+        /// Its recipients.
+        indexes: Vec<u32>,
+    },
     /// A session ended, or the work of the last [`Output::Deliver`] is done.
     Ended {
         /// The batch.
@@ -415,6 +426,9 @@ impl Dispatcher {
             }
             Input::Outcomes { batch, message, outcomes, success, cause } => {
                 self.on_outcomes(now, batch, message, outcomes, success, cause);
+            }
+            Input::Withdrawn { batch, message, indexes } => {
+                self.on_withdrawn(batch, message, &indexes);
             }
             Input::Ended { batch, end, cause } => self.on_ended(now, batch, end, cause),
             Input::Settled { message, indexes } => {

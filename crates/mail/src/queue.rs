@@ -270,8 +270,8 @@ impl Queue {
         self.shared.host.blocking(move || shared.read_or_say(|rows| rows.table(now))).await
     }
 
-    /// Recipients wait until they are released; how many. What is being
-    /// delivered at this moment is not held back.
+    /// Recipients wait until they are released; how many. A message that
+    /// is being given at this moment is not held back.
     ///
     /// # Errors
     /// When it cannot be written.

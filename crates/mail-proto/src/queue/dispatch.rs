@@ -286,6 +286,15 @@ impl Dispatcher {
         self.settle(now, id, message, outcomes, success, cause);
     }
 
+    pub(super) fn on_withdrawn(&mut self, id: BatchId, message: MessageId, indexes: &[u32]) {
+        let Some(batch) = self.batches.get_mut(&id) else { return };
+        for index in indexes {
+            if batch.rows.remove(&(message, *index)).is_some() {
+                self.taken.remove(&(message, *index));
+            }
+        }
+    }
+
     fn settle(
         &mut self,
         now: Moment,

@@ -32,6 +32,15 @@ pub(super) struct Parcel {
     pub(super) body: Bytes,
 }
 
+/// What there is of one message when its turn has come.
+#[derive(Debug)]
+struct Loaded {
+    /// None when it cannot be read, or nobody is left.
+    parcel: Option<Parcel>,
+    /// Recipients that were held or deleted meanwhile.
+    withdrawn: Vec<u32>,
+}
+
 /// One batch's session.
 pub(super) struct Session {
     shared: Arc<Shared>,
@@ -70,8 +79,8 @@ impl Session {
             let (these, later) = rest.split_at(parcels.len().min(rest.len()));
             // One after the other: what other batches deliver meanwhile shares
             // their wait for the disk, and their order stays.
-            for (one, parcel) in these.iter().zip(parcels) {
-                last = self.put(one, parcel).await;
+            for (one, loaded) in these.iter().zip(parcels) {
+                last = self.put(one, loaded).await;
             }
             rest = later;
         }
@@ -79,11 +88,8 @@ impl Session {
     }
 
     /// Puts one message into mailboxes here.
-    async fn put(&self, one: &Work, parcel: Option<Parcel>) -> Cause {
-        let Some(parcel) = parcel else {
-            self.unreadable(one);
-            return one.causes.first;
-        };
+    async fn put(&self, one: &Work, loaded: Loaded) -> Cause {
+        let Some(parcel) = self.in_turn(one, loaded) else { return one.causes.first };
         let cause = self.announce(&parcel, local::LOCAL, one.causes.clone());
         let outcomes = local::deliver(&self.shared, &parcel, cause).await;
         self.outcomes(one.message, outcomes, Success::InMailbox, cause);
@@ -93,11 +99,8 @@ impl Session {
     async fn remote(&mut self, to: &str, address: IpAddr, work: Vec<Work>) -> (End, Cause) {
         let mut last = Cause::NONE;
         for one in work {
-            let parcel = self.load(std::slice::from_ref(&one)).await.pop().flatten();
-            let Some(parcel) = parcel else {
-                self.unreadable(&one);
-                continue;
-            };
+            let Some(loaded) = self.load(std::slice::from_ref(&one)).await.pop() else { continue };
+            let Some(parcel) = self.in_turn(&one, loaded) else { continue };
             let cause = self.announce(&parcel, to, one.causes.clone());
             let (_, connection) = match self.connection.take().filter(|(at, _)| *at == address) {
                 Some(open) => self.connection.insert(open),
@@ -162,17 +165,17 @@ impl Session {
     }
 
     /// The first messages of the work, as many as memory is given for, and at
-    /// least one; none in the place of one that cannot be read.
-    async fn load(&self, work: &[Work]) -> Vec<Option<Parcel>> {
+    /// least one.
+    async fn load(&self, work: &[Work]) -> Vec<Loaded> {
         let shared = self.shared.clone();
         let wanted: Vec<(MessageId, Vec<u32>)> =
             work.iter().take(TOGETHER_MAX).map(|one| (one.message, one.indexes.clone())).collect();
         let load = move || {
             let (mut parcels, mut held) = (Vec::with_capacity(wanted.len()), 0);
             for (message, indexes) in wanted {
-                let parcel = load_one(&shared, message, &indexes);
-                held += parcel.as_ref().map_or(0, |parcel| parcel.body.len());
-                parcels.push(parcel);
+                let loaded = load_one(&shared, message, &indexes);
+                held += loaded.parcel.as_ref().map_or(0, |parcel| parcel.body.len());
+                parcels.push(loaded);
                 if held >= HELD_OCTETS_MAX {
                     break;
                 }
@@ -210,33 +213,47 @@ impl Session {
         self.outcomes(work.message, outcomes, Success::PassedOn, cause);
     }
 
-    /// Deleted meanwhile, or on a disk that fails: the rows, if there are any,
-    /// are tried again.
-    fn unreadable(&self, work: &Work) {
-        let reply = Reply::new(451, Some((3, 0)), "the queue cannot read the message");
-        self.same(work, &Outcome::Deferred(Reason::Found(reply)), work.causes.first);
+    /// What is to be given of a message; tells who is not. On a disk that fails the
+    /// rows are tried again.
+    fn in_turn(&self, work: &Work, loaded: Loaded) -> Option<Parcel> {
+        let Loaded { parcel, withdrawn } = loaded;
+        let is_for_nobody = work.indexes.iter().all(|index| withdrawn.contains(index));
+        let (batch, message) = (self.batch, work.message);
+        if !withdrawn.is_empty() {
+            let _ = self.tell.send(Input::Withdrawn { batch, message, indexes: withdrawn });
+        }
+        if parcel.is_none() && !is_for_nobody {
+            let reply = Reply::new(451, Some((3, 0)), "the queue cannot read the message");
+            self.same(work, &Outcome::Deferred(Reason::Found(reply)), work.causes.first);
+        }
+        parcel
     }
 }
 
-fn load_one(shared: &Shared, message: MessageId, indexes: &[u32]) -> Option<Parcel> {
-    let find = || {
-        let (stored, recipients) =
-            shared.read(|rows| Ok((rows.message(message)?, rows.recipients(message, indexes)?)))?;
-        Some((stored.filter(|_| !recipients.is_empty())?, recipients))
+fn load_one(shared: &Shared, message: MessageId, indexes: &[u32]) -> Loaded {
+    let find =
+        || shared.read(|rows| Ok((rows.message(message)?, rows.recipients(message, indexes)?)));
+    let unreadable = || Loaded { parcel: None, withdrawn: Vec::new() };
+    let Some((found, mut recipients)) = find() else { return unreadable() };
+    recipients.retain(|recipient| !recipient.is_held);
+    let is_left = |index: &u32| recipients.iter().any(|recipient| recipient.index == *index);
+    let withdrawn = indexes.iter().copied().filter(|index| !is_left(index)).collect();
+    let Some(mut stored) = found.filter(|_| !recipients.is_empty()) else {
+        return Loaded { parcel: None, withdrawn };
     };
-    let (mut stored, mut recipients) = find()?;
     let mut body = shared.body(&stored);
     if body.is_err() {
         // Taken from the journal into the rows at this moment.
-        (stored, recipients) = find()?;
+        let Some((Some(again), _)) = find() else { return unreadable() };
+        stored = again;
         body = shared.body(&stored);
     }
     match body {
-        Ok(body) => Some(Parcel { stored, recipients, body }),
+        Ok(body) => Loaded { parcel: Some(Parcel { stored, recipients, body }), withdrawn },
         Err(error) => {
             let id = QueueId(stored.id);
             tracing::error!("queued message {id} cannot be read: {error}");
-            None
+            Loaded { parcel: None, withdrawn }
         }
     }
 }

@@ -38,6 +38,7 @@ pub(crate) struct GivenRecipient {
     pub(crate) notify: Option<Notify>,
     pub(crate) original: Option<String>,
     pub(crate) attempts: u32,
+    pub(crate) is_held: bool,
 }
 
 impl Rows {
@@ -148,7 +149,7 @@ impl Rows {
         indexes: &[u32],
     ) -> rusqlite::Result<Vec<GivenRecipient>> {
         let mut query = self.connection.prepare_cached(
-            "SELECT address, notify, original, attempts FROM recipients
+            "SELECT address, notify, original, attempts, held FROM recipients
              WHERE message = ?1 AND place = ?2",
         )?;
         let mut found = Vec::with_capacity(indexes.len());
@@ -160,6 +161,7 @@ impl Rows {
                     notify: row.get::<_, Option<u8>>(1)?.map(notify),
                     original: row.get(2)?,
                     attempts: row.get(3)?,
+                    is_held: row.get(4)?,
                 })
             });
             found.extend(one.optional()?);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use capa7_mail::queue::{Queue, QueueConfig};
+use capa7_mail::queue::{Queue, QueueConfig, Selection};
 use capa7_net::Cause;
 
 use super::world::*;
@@ -180,6 +180,45 @@ fn a_message_that_nobody_takes_waits_alone() {
         assert_eq!(sent.world.minutes("delivered"), [0; 5]);
         assert_eq!(sent.world.minutes("deferred"), [0, 5, 15, 35]);
     }
+}
+
+// Goal: what an operator holds or deletes behind a slow message does not go out,
+// though its session was loaded already; what is released then goes.
+#[test]
+fn a_message_is_held_or_deleted_until_its_turn_has_come() {
+    let rule: Rule = |_, line| (line == ".").then_some(Deed::Drip("250 ok"));
+    let world = World::new();
+    let there = host(&world.net, "mail.urosario.example", UROSARIO);
+    let odd = Odd::start(&there, 25, rule);
+    world
+        .net
+        .run(async {
+            let config = QueueConfig { sessions_per_destination_max: 1, ..world.config() };
+            let (users, store) = (world.users.clone(), world.store.clone());
+            let queue = Queue::begin(&world.sender, config, users, store).await.unwrap();
+            let mut ids = Vec::new();
+            for text in ["1", "2", "3", "4", "5"] {
+                let to = ["carlos@urosario.example", "ana@urosario.example"];
+                ids.push(queue.accept(envelope(&to), message(text), Cause::NONE).await.unwrap());
+            }
+            // The first is answered after eight minutes, then the others are loaded.
+            world.sender.sleep(9 * MINUTE).await;
+            assert_eq!(queue.hold(Selection::Message(ids[2])).await.unwrap(), 2);
+            assert_eq!(queue.delete(Selection::Message(ids[3])).await.unwrap(), 2);
+            world.sender.sleep(HOUR).await;
+            assert_eq!((odd.taken().len(), queue.table().await.unwrap().held), (3, 2));
+            let held = queue.list(Selection::All, 0, 10).await.unwrap();
+            assert!(held.iter().all(|entry| entry.reason.is_none()), "{held:?}");
+            assert_eq!(queue.release(Selection::All).await.unwrap(), 2);
+            world.sender.sleep(HOUR).await;
+            assert_eq!(queue.table().await.unwrap().messages, 0);
+            queue.stop().await;
+        })
+        .unwrap();
+    let texts: Vec<String> =
+        odd.taken().iter().map(|(_, _, text)| text.lines().last().unwrap().to_owned()).collect();
+    assert_eq!(texts, ["1", "2", "5", "3"]);
+    assert!(world.minutes("deferred").is_empty());
 }
 
 // RFC 5321 §4.5.3.2: time-outs are long, and an answer within them counts.
