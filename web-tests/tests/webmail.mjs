@@ -126,6 +126,7 @@ export default overEach({
     assert.equal(await web.inputValue("#text"), "?");
     await web.click(".discard");
     await web.waitForSelector(".composer", { state: "detached" });
+    assert.equal(await web.locator(".notice.bad").count(), 0);
   },
 
   "a reply quotes, goes to the sender, and marks what it answers": async (test) => {

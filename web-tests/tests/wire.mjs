@@ -237,6 +237,23 @@ export default overEach({
     }
   },
 
+  "a long name of a folder moves nothing out of the window": async (test) => {
+    const { web } = await logIn(test);
+    const name = "Networks and communications of the second semester";
+    await web.click(".new-folder");
+    await web.fill("#folder-name", name);
+    await web.keyboard.press("Enter");
+    await web.waitForSelector(`[data-folder='${name}'].current`);
+    await web.locator(`[data-folder='${name}'] + .folder-menu .menu-button`).click();
+    assert.equal(await web.locator(".folders").evaluate((folders) => folders.scrollLeft), 0);
+    assert.ok(await web.locator(".folders").evaluate((folders) =>
+      folders.scrollWidth <= folders.clientWidth));
+    await test.shot(web, "webmail-long-folder");
+    await web.click("[data-item=delete_folder]");
+    await web.click("dialog .danger");
+    await web.waitForSelector(`[data-folder='${name}']`, { state: "detached" });
+  },
+
   "folders keep the focus and an open menu while their numbers change": async (test) => {
     const { web, running } = await logIn(test);
     await web.click(".new-folder");

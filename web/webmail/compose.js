@@ -275,6 +275,8 @@ function composer(start, isNew) {
       ? await api.remove(drafts.name, [draft]).catch(() => null) : null;
     const written = again(there);
     end();
+    // What went wrong with it is no trouble any more.
+    store.trouble.set("");
     store.tell(t("draft_discarded"), () => compose({ again: written }));
     store.loadFolders();
     if (store.folder.peek() === drafts?.name) store.reload();

@@ -58,7 +58,7 @@ function folderList() {
 function folderRow(folder, label) {
   const depth = folder.separator ? folder.name.split(folder.separator).length - 1 : 0;
   return h("li", { class: "folder-item" }, h("button", {
-    type: "button", class: "folder", "data-folder": folder.name,
+    type: "button", class: "folder", "data-folder": folder.name, title: folder.use ? null : label,
     style: { "--depth": folder.use ? 0 : depth },
     onclick: () => store.openFolder(folder.name),
   }, icon(IMAGES[folder.use ?? ""] ?? "folder", 17), h("span", { class: "folder-name" }, label),
