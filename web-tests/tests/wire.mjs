@@ -233,8 +233,50 @@ export default overEach({
           && date.getBoundingClientRect().right <= right;
       });
       assert.ok(inside, `${width} pixels`);
+      await web.locator(".row .tick").first().click();
+      await web.waitForSelector(".marked-bar:has-text('1 selected')");
       await test.shot(web, `webmail-${width}`);
     }
+  },
+
+  "several messages are selected, read, moved and brought back at once": async (test) => {
+    const { web, running } = await logIn(test);
+    await isWatched(web);
+    const names = ["Many one", "Many two", "Many three"];
+    for (const name of names) {
+      await running.deliver("carlos", mail("Bea <bea@umass.edu>", name, "Text.\r\n"));
+      await row(web, name).waitFor();
+    }
+    await row(web, "Many one").locator(".tick").click();
+    await web.waitForSelector(".marked-bar:has-text('1 selected')");
+    // With Shift all in between.
+    await row(web, "Many three").locator(".tick").click({ modifiers: ["Shift"] });
+    await web.waitForSelector(".marked-bar:has-text('3 selected')");
+    await test.shot(web, "webmail-selected");
+    await isAccessible(web, "selected");
+    await web.click(".marked-bar [aria-label='Mark as read']");
+    for (const name of names) await web.waitForSelector(`.row:not(.fresh):has-text('${name}')`);
+    assert.ok(!await web.isVisible(".marked-bar"));
+    // By keys: the first three rows.
+    await row(web, "Many three").locator(".row-open").click();
+    await web.waitForSelector(".subject:has-text('Many three')");
+    await web.keyboard.press("u");
+    for (const key of ["m", "j", "m", "j", "m"]) await web.keyboard.press(key);
+    await web.waitForSelector(".marked-bar:has-text('3 selected')");
+    assert.ok(await web.isVisible(".marked-bar [aria-label=Archive]"));
+    await web.keyboard.press("#");
+    await web.waitForSelector(".notice:has-text('3 messages moved to the trash')");
+    for (const name of names) assert.equal(await row(web, name).count(), 0);
+    await web.click(".notice .undo");
+    for (const name of names) await row(web, name).waitFor();
+    await web.keyboard.press("Escape");
+    await row(web, "Many two").locator(".tick").click();
+    await web.click(".marked-bar :text('Select all')");
+    const all = await web.locator(".row.marked").count();
+    assert.equal(all, await web.locator(".row").count());
+    await web.keyboard.press("Escape");
+    await web.waitForSelector(".row.marked", { state: "detached" });
+    assert.ok(!await web.isVisible(".marked-bar"));
   },
 
   "a long name of a folder moves nothing out of the window": async (test) => {

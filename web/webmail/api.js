@@ -100,16 +100,37 @@ export const message = (folder, uid) => ask("GET", `/api/message?${query({ folde
 export const remoteImages = async (folder, uid) =>
   (await ask("GET", `/api/html?${query({ folder, uid, count: 1 })}`)).remote;
 
+/**
+ * Does something with messages, so many at a time as the gateway takes; where they
+ * are then.
+ * @param {number[]} uids @param {(some: number[]) => Promise<any>} run
+ * @returns {Promise<{ to: any, uids: number[] }>}
+ */
+async function inParts(uids, run) {
+  const done = { to: null, uids: /** @type {number[]} */ ([]) };
+  for (let at = 0; at < uids.length; at += UIDS_MAX) {
+    const { to, uids: there } = await run(uids.slice(at, at + UIDS_MAX));
+    done.to = to;
+    done.uids.push(...there ?? []);
+  }
+  return done;
+}
+
+/** Messages that the gateway changes at a time. */
+const UIDS_MAX = 1000;
+
 /** @param {string} folder @param {number[]} uids @param {string[]} add @param {string[]} remove */
 export const flags = (folder, uids, add, remove) =>
-  ask("POST", "/api/flags", { folder, uids, add, remove });
+  inParts(uids, (some) => ask("POST", "/api/flags", { folder, uids: some, add, remove }));
 /** Moves messages; `uids` are their numbers there, if the server tells them.
  * @param {string} folder @param {number[]} uids @param {string} to
  * @returns {Promise<{ to: string, uids: number[] }>} */
-export const move = (folder, uids, to) => ask("POST", "/api/move", { folder, uids, to });
+export const move = (folder, uids, to) =>
+  inParts(uids, (some) => ask("POST", "/api/move", { folder, uids: some, to }));
 /** @param {string} folder @param {number[]} uids
  * @returns {Promise<{ to: string | null, uids: number[] }>} */
-export const remove = (folder, uids) => ask("POST", "/api/delete", { folder, uids });
+export const remove = (folder, uids) =>
+  inParts(uids, (some) => ask("POST", "/api/delete", { folder, uids: some }));
 
 /** @param {any} draft
  * @returns {Promise<{ folder: string, uid: number | null, sections: string[] }>} */

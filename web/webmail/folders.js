@@ -149,8 +149,8 @@ export function emptyFolder() {
 /** @param {string} label */
 const tell = (label) => store.tell(t("folder_deleted", { folder: label }));
 
-/** Asks where to, and moves. @param {import("./api.js").Row} row */
-export function chooseFolder(row) {
+/** Asks where to, and moves. @param {import("./api.js").Row[]} rows */
+export function chooseFolder(rows) {
   const others = store.folders.peek().filter((folder) =>
     folder.selectable && folder.name !== store.folder.peek());
   const box = dialog(t("move_to"), h("ul", { class: "choices" }, others.map((folder) =>
@@ -158,7 +158,7 @@ export function chooseFolder(row) {
       type: "button", class: "menu-item choice", "data-folder": folder.name,
       onclick: () => {
         box.close();
-        store.moveRow(row, folder.name);
+        store.moveRows(rows, folder.name);
       },
     }, icon(IMAGES[folder.use ?? ""] ?? "folder", 16),
       h("span", {}, store.folderLabel(folder, folder.name)))))));
@@ -176,5 +176,5 @@ export function chooseFolder(row) {
 /** A button that opens the folders' choice for what is current. */
 export const moveButton = () => iconButton("move", "move", () => {
   const row = store.current();
-  if (row) chooseFolder(row);
+  if (row) chooseFolder([row]);
 });

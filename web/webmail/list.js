@@ -7,7 +7,8 @@ import { effect } from "../base/signal.js";
 import { iconButton, keepInView } from "../base/widgets.js";
 import * as store from "./store.js";
 import { openOrEdit } from "./compose.js";
-import { emptyFolder, folderIcon } from "./folders.js";
+import { chooseFolder, emptyFolder, folderIcon } from "./folders.js";
+import * as marks from "./marks.js";
 import { hue, initials, names, shortDate } from "./words.js";
 
 export function listPanel() {
@@ -29,6 +30,8 @@ export function listPanel() {
       (element, { row }) => {
         element.classList.toggle("chosen", row.uid === chosen);
         element.classList.toggle("read-now", row.uid === read);
+        element.classList.toggle("marked", marks.has(row.uid));
+        element.querySelector(".tick").setAttribute("aria-checked", String(marks.has(row.uid)));
       });
     const element = rows.querySelector(".chosen");
     if (element) keepInView(body, element);
@@ -47,11 +50,42 @@ export function listPanel() {
         store.loadFolders();
         store.reload();
       })),
+    markedBar(),
     () => store.away.get() && h("p", { class: "away", role: "status" }, icon("warning", 15),
       t("away")),
     h("div", { class: "progress", hidden: () => !store.busy.get() && !store.opening.get() }),
     body, pager());
 }
+
+/** What can be done with all that is marked. */
+function markedBar() {
+  const count = () => store.markedRows().length;
+  const on = (/** @type {(rows: any[]) => void} */ run) => () => {
+    const rows = store.markedRows();
+    if (rows.length > 0) run(rows);
+  };
+  const archive = () => store.folders.get().find((folder) => folder.use === "archive");
+  return h("div", { class: "marked-bar", role: "toolbar", hidden: () => count() === 0,
+    "aria-label": () => t("marked_do") },
+    iconButton("close", "unmark", marks.clear),
+    h("span", { role: "status" }, () => t(count() === 1 ? "marked_one" : "marked_many",
+      { count: count() })),
+    h("button", { type: "button", class: "quiet", onclick: store.markAll }, () => t("mark_all")),
+    h("div", { class: "tool-group" },
+      iconButton("archive", "archive", on(store.archiveRows), {
+        hidden: () => !archive() || store.folder.get() === archive()?.name }),
+      iconButton("move", "move", on(chooseFolder)),
+      iconButton("read", "mark_read", on((rows) => store.markSeen(rows, true))),
+      iconButton("unread", "mark_unread", on((rows) => store.markSeen(rows, false))),
+      iconButton("trash", "delete", on(store.removeRows))));
+}
+
+/** Marks a row. It lies over the face of whoever wrote. @param {import("./api.js").Row} row */
+const tick = (row) => h("button", {
+  type: "button", class: "tick", role: "checkbox", "aria-checked": "false", "aria-label": t("mark"),
+  title: t("mark"),
+  onclick: (/** @type {MouseEvent} */ event) => store.toggleMark(row, event.shiftKey),
+}, icon("check", 18));
 
 /** Which part of which row has the focus. @param {Element} rows */
 function focusIn(rows) {
@@ -141,6 +175,7 @@ function rowElement(shown, outgoing) {
       unfolded && "unfolded", uids.length > 1 && "thread"],
     "data-uid": row.uid,
   },
+    tick(row),
     h("button", { type: "button", class: "row-open", onclick: () => openOrEdit(row) },
       h("span", { class: "face", style: { "--hue": hue(people[0]) }, "aria-hidden": "true" },
         initials(people[0])),
@@ -176,6 +211,7 @@ const dateOf = (row) => row.date !== null
  * @param {import("./api.js").Row} row @param {string} words */
 function untoldElement(row, words) {
   return h("li", { class: ["row", "untold", !row.seen && "fresh"], "data-uid": row.uid },
+    tick(row),
     h("button", { type: "button", class: "row-open", onclick: () => openOrEdit(row) },
       h("span", { class: "face", "aria-hidden": "true" }, icon("warning", 18)),
       h("span", { class: "row-text" },

@@ -28,7 +28,7 @@ function unreadable(row, why) {
     h("div", { class: "tools" },
       iconButton("previous", "back", store.closeMessage, { class: "icon-button to-list" }),
       h("div", { class: "tool-group quiet-tools" }, moveButton(),
-        iconButton("trash", "delete", () => store.removeRow(row),
+        iconButton("trash", "delete", () => store.removeRows([row]),
           { class: "icon-button delete" }))),
     h("div", { class: "nothing", role: "alert" }, icon("warning", 44), h("h1", {}, t("unreadable")),
       h("p", { class: "lead" }, why),
@@ -45,9 +45,9 @@ function nothing() {
 function shown(message) {
   language.get();
   const row = () => store.current();
-  const on = (/** @type {(row: any) => void} */ run) => () => {
+  const on = (/** @type {(rows: any[]) => void} */ run) => () => {
     const current = row();
-    if (current) run(current);
+    if (current) run([current]);
   };
   return h("article", { class: "message", "data-uid": message.uid },
     h("div", { class: "tools" },
@@ -58,10 +58,10 @@ function shown(message) {
         tool("forward", "forward", () => compose({ forward: message }))),
       h("div", { class: "tool-group quiet-tools" },
         store.folderFor("archive") && store.folder.peek() !== store.folderFor("archive")?.name
-          && iconButton("archive", "archive", on(store.archiveRow)),
+          && iconButton("archive", "archive", on(store.archiveRows)),
         moveButton(),
-        iconButton("trash", "delete", on(store.removeRow), { class: "icon-button delete" }),
-        iconButton("unread", "mark_unread", on(store.markUnread)),
+        iconButton("trash", "delete", on(store.removeRows), { class: "icon-button delete" }),
+        iconButton("unread", "mark_unread", on((rows) => store.markSeen(rows, false))),
         menu({ "aria-label": t("more"), title: t("more") }, icon("more", 17), () =>
           h("div", { class: "menu-list" },
             h("a", {

@@ -6,12 +6,18 @@ import { t } from "../base/i18n.js";
 import { dialog } from "../base/widgets.js";
 import { compose, openOrEdit } from "./compose.js";
 import { chooseFolder } from "./folders.js";
+import * as marks from "./marks.js";
 import * as store from "./store.js";
 
 /** @param {(row: import("./api.js").Row) => void} run */
 const onRow = (run) => () => {
   const row = store.current();
   if (row) run(row);
+};
+/** @param {(rows: import("./api.js").Row[]) => void} run */
+const onRows = (run) => () => {
+  const rows = store.actedOn();
+  if (rows.length > 0) run(rows);
 };
 /** @param {(message: import("./api.js").Message) => void} run */
 const onOpen = (run) => () => {
@@ -23,18 +29,22 @@ export function startShortcuts() {
   bind(["j", "ArrowDown"], "key_next", () => store.step(1));
   bind(["k", "ArrowUp"], "key_previous", () => store.step(-1));
   bind(["o", "Enter"], "key_open", onRow(openOrEdit));
-  bind(["u", "Escape"], "key_back", store.closeMessage);
+  bind(["u", "Escape"], "key_back", () => {
+    if (store.markedRows().length > 0) marks.clear();
+    else store.closeMessage();
+  });
   bind(["c"], "key_compose", () => compose());
   bind(["r"], "key_reply", onOpen((reply) => compose({ reply })));
   bind(["a"], "key_reply_all", onOpen((reply) => compose({ reply, all: true })));
   bind(["f"], "key_forward", onOpen((forward) => compose({ forward })));
-  bind(["e"], "key_archive", onRow(store.archiveRow));
-  bind(["v"], "key_move", onRow(chooseFolder));
-  bind(["#", "Delete"], "key_delete", onRow(store.removeRow));
+  bind(["e"], "key_archive", onRows(store.archiveRows));
+  bind(["v"], "key_move", onRows(chooseFolder));
+  bind(["#", "Delete"], "key_delete", onRows(store.removeRows));
   bind(["z"], "key_undo", store.undoLast);
   bind(["x"], "key_thread", onRow(store.toggleThread));
   bind(["s"], "key_star", onRow(store.toggleStar));
-  bind(["U"], "key_unread", onRow(store.markUnread));
+  bind(["m"], "key_mark", onRow(store.toggleMark));
+  bind(["U"], "key_unread", onRows((rows) => store.markSeen(rows, false)));
   bind(["/"], "key_search", () => document.getElementById("search")?.focus());
   bind(["?"], "key_help", showKeys);
   startKeys();

@@ -3,6 +3,7 @@
 import { batch, signal, untracked } from "../base/signal.js";
 import { t } from "../base/i18n.js";
 import * as api from "./api.js";
+import * as marks from "./marks.js";
 import { forget, meet } from "./suggest.js";
 import * as threads from "./threads.js";
 
@@ -181,6 +182,7 @@ export async function openFolder(name) {
 function turnTo(name, words) {
   promised = null;
   batch(() => {
+    marks.clear();
     folder.set(name);
     search.set(words);
     threads.foldAll();
@@ -274,6 +276,7 @@ export const reload = () => loadList(pageNow());
 export function turnPage(by) {
   const page = list.peek();
   if (!page) return;
+  marks.clear();
   const last = Math.max(0, Math.ceil(page.total / page.page_size) - 1);
   loadList(Math.min(last, Math.max(0, wanted + by)));
 }
@@ -325,6 +328,9 @@ function together(row) {
   return shown && !shown.open ? shown.uids : [row.uid];
 }
 
+/** @param {Row[]} rows */
+const allOf = (rows) => [...new Set(rows.flatMap(together))];
+
 /** @param {number} by */
 export function step(by) {
   const rows = untracked(visible).map(({ row }) => row);
@@ -348,12 +354,34 @@ export async function toggleStar(row) {
   await api.flags(folder.peek(), uids, on ? flag : [], on ? [] : flag).catch(complain);
 }
 
-/** @param {Row} row */
-export async function markUnread(row) {
-  change(row.uid, { seen: false });
-  countUnseen(1);
-  closeMessage();
-  await api.flags(folder.peek(), [row.uid], [], ["\\Seen"]).catch(complain);
+/** The rows that are marked, of those that are shown. */
+export const markedRows = () => visible().map(({ row }) => row).filter(({ uid }) => marks.has(uid));
+
+/** What the keys act on: what is marked, else the row that is chosen. */
+export function actedOn() {
+  const rows = untracked(markedRows);
+  const row = current();
+  return rows.length > 0 || !row ? rows : [row];
+}
+
+/** @param {Row} row @param {boolean} [range] */
+export const toggleMark = (row, range = false) =>
+  marks.toggle(row.uid, untracked(visible).map((shown) => shown.row.uid), range);
+
+/** Marks all rows of the page. */
+export const markAll = () => marks.set(untracked(visible).map(({ row }) => row.uid));
+
+/** Marks messages as read, or as not read. @param {Row[]} rows @param {boolean} seen */
+export async function markSeen(rows, seen) {
+  const uids = seen ? allOf(rows) : rows.map((row) => row.uid);
+  batch(() => {
+    marks.clear();
+    for (const uid of uids) change(uid, { seen });
+    if (!seen) closeMessage();
+  });
+  const flag = ["\\Seen"];
+  await api.flags(folder.peek(), uids, seen ? flag : [], seen ? [] : flag).catch(complain);
+  await Promise.all([loadFolders(), loadList(pageNow())]);
 }
 
 /** Takes messages out of the list at once. @param {number[]} uids */
@@ -374,17 +402,17 @@ function takeOut(uids) {
 const counted = (key, count, more = {}) =>
   t(count === 1 ? key : `${key}_many`, { count, ...more });
 
-/** @param {Row} row @param {string} to */
-export async function moveRow(row, to) {
+/** @param {Row[]} rows @param {string} to */
+export async function moveRows(rows, to) {
   if (to === folder.peek()) return;
   const label = folderLabel(folderOf(to), to);
-  await go(row, "moved", { folder: label }, (from, uids) => api.move(from, uids, to));
+  await go(rows, "moved", { folder: label }, (from, uids) => api.move(from, uids, to));
 }
 
-/** Puts aside, where there is a folder for it. @param {Row} row */
-export async function archiveRow(row) {
+/** Puts aside, where there is a folder for it. @param {Row[]} rows */
+export async function archiveRows(rows) {
   const archive = folderFor("archive");
-  if (archive) await moveRow(row, archive.name);
+  if (archive) await moveRows(rows, archive.name);
 }
 
 /** @param {string} name */
@@ -399,18 +427,21 @@ export async function emptyFolder(name) {
   await Promise.all([loadFolders(), loadList()]);
 }
 
-/** @param {Row} row */
-export const removeRow = (row) => go(row, "thrown_away", {}, api.remove);
+/** @param {Row[]} rows */
+export const removeRows = (rows) => go(rows, "thrown_away", {}, api.remove);
 
 /**
- * Takes what a row shows out of the list at once, then out of the folder.
- * @param {Row} row @param {string} key what is told, by its key @param {any} words
+ * Takes what rows show out of the list at once, then out of the folder.
+ * @param {Row[]} rows @param {string} key what is told, by its key @param {any} words
  * @param {(from: string, uids: number[]) => Promise<{ to: string | null, uids: number[] }>} run
  */
-async function go(row, key, words, run) {
+async function go(rows, key, words, run) {
   const from = folder.peek();
-  const uids = together(row);
-  takeOut(uids);
+  const uids = allOf(rows);
+  batch(() => {
+    takeOut(uids);
+    marks.clear();
+  });
   for (const uid of uids) leaving.add(placeOf(from, uid));
   try {
     const { to, uids: there } = await run(from, uids);
