@@ -57,6 +57,24 @@ fn what_is_gone_is_forgotten_and_only_what_is_new_is_asked_for() {
     assert_eq!(index.conversations(), [uids([9, 1]), uids([3])]);
 }
 
+// What a server does not tell of is listed among those that came about then, and
+// is asked for until it is told.
+#[test]
+fn what_is_not_told_has_its_place_by_its_identifier_until_it_is() {
+    let mut index = learned(&[(1, 10, "a", ""), (3, 30, "c", "<a>"), (5, 50, "e", "")]);
+    for uid in uids([4, 9]) {
+        index.miss(uid);
+    }
+    assert_eq!(index.messages(), 5);
+    assert_eq!(index.conversations(), [uids([9]), uids([5]), uids([4]), uids([3, 1])]);
+    assert_eq!(index.meet(validity(1), &uids([1, 3, 4, 5])), uids([4]));
+    index.learn(NonZeroU32::new(4).unwrap(), 40, links("d", "<c>"));
+    // What is known already is not forgotten over one failure.
+    index.miss(NonZeroU32::new(4).unwrap());
+    assert_eq!(index.conversations(), [uids([5]), uids([4, 3, 1])]);
+    assert!(index.meet(validity(1), &uids([1, 3, 4, 5])).is_empty());
+}
+
 // RFC 9051 §2.3.1.1.
 #[test]
 fn another_validity_means_other_messages() {
