@@ -279,6 +279,24 @@ export default overEach({
     assert.ok(!await web.isVisible(".marked-bar"));
   },
 
+  "on paper there is the message, the whole of it": async (test) => {
+    const { web, running } = await logIn(test);
+    await isWatched(web);
+    const lines = Array.from({ length: 90 }, (_, index) => `Line ${index}.`).join("\r\n");
+    await running.deliver("carlos", mail("Bea <bea@umass.edu>", "To print", `${lines}\r\n`));
+    await read(web, "To print");
+    await web.emulateMedia({ media: "print" });
+    for (const part of [".bar", ".folders", ".list", ".tools"]) {
+      assert.ok(!await web.isVisible(part), part);
+    }
+    const { inner, outer } = await web.locator(".message-scroll").evaluate((element) =>
+      ({ inner: element.scrollHeight, outer: element.clientHeight }));
+    assert.ok(inner <= outer && inner > 1000, `${inner} of ${outer} pixels`);
+    const color = await web.locator(".text").evaluate((text) => getComputedStyle(text).color);
+    assert.equal(color, "rgb(17, 17, 17)", "dark on white, also where the page is dark");
+    await test.shot(web, "webmail-print");
+  },
+
   "a long name of a folder moves nothing out of the window": async (test) => {
     const { web } = await logIn(test);
     const name = "Networks and communications of the second semester";
