@@ -134,6 +134,11 @@ impl Resolver {
             data: [Rdata::name(&target)].into(),
             expires,
         });
+        if lookup.rtype == RecordType::CNAME {
+            let (rcode, absence) = (Rcode::NOERROR, None);
+            lookup.state = State::Done(Outcome::Answer { rcode, absence });
+            return;
+        }
         self.follow(now, request, lookup, Some(target));
     }
 

@@ -34,6 +34,15 @@ pub(crate) struct Set {
     pub(crate) rank: Rank,
 }
 
+impl Set {
+    /// Whether this is the alias that a redirection before it in the answer makes. It is not
+    /// kept: the redirection is, and makes it again, so that both are always told
+    /// (RFC 6672 §3.2).
+    pub(crate) fn is_made_from(&self, redirection: &Name) -> bool {
+        self.rtype == RecordType::CNAME && self.name.is_subdomain_of(redirection)
+    }
+}
+
 /// The meaning of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -163,18 +172,11 @@ impl Scrubbed {
         let mut chain: Vec<Set> = Vec::new();
         let mut name = asked.name.clone();
         for _ in 0..ALIASES_PER_REPLY_MAX {
-            if let Some(set) = self.answer_set(&name, asked.rtype) {
-                chain.push(set);
-                return (chain, End::Records);
-            }
-            // RFC 6672 §3.2: the alias that a redirection makes is ours to make, whatever
-            // the server made of it.
-            let redirection = name
-                .parent()
-                .into_iter()
-                .flat_map(|parent| parent.ancestors().collect::<Vec<_>>())
-                .find_map(|owner| self.answer_set(&owner, RecordType::DNAME));
-            let Some(set) = redirection else {
+            let Some(set) = self.redirection(&name) else {
+                if let Some(set) = self.answer_set(&name, asked.rtype) {
+                    chain.push(set);
+                    return (chain, End::Records);
+                }
                 let Some(set) = self.answer_set(&name, RecordType::CNAME) else { break };
                 let target = set.data.first().and_then(|data| Name::from_wire(data.as_wire()).ok());
                 let Some(target) = target else { break };
@@ -190,9 +192,22 @@ impl Scrubbed {
             let data = vec![Rdata::name(&target)];
             let rank = Rank::AuthoritativeAnswer;
             chain.push(Set { name, rtype: RecordType::CNAME, ttl, data, rank });
+            if asked.rtype == RecordType::CNAME {
+                return (chain, End::Records);
+            }
             name = target;
         }
         (chain, End::Open(name))
+    }
+
+    /// The DNAME record above a name. The alias that it makes is ours to make, whatever the
+    /// server made of it (RFC 6672 §3.2): nothing else can be at that name.
+    fn redirection(&self, name: &Name) -> Option<Set> {
+        if !self.answers.iter().any(|record| record.rtype == RecordType::DNAME) {
+            return None;
+        }
+        let parent = name.parent()?;
+        parent.ancestors().find_map(|owner| self.answer_set(&owner, RecordType::DNAME))
     }
 
     fn answer_set(&self, name: &Name, rtype: RecordType) -> Option<Set> {

@@ -329,7 +329,7 @@ impl Resolver {
         if sets_are_aliases && lookup.purpose != Purpose::Clients {
             return self.follow(now, request, lookup, None);
         }
-        for set in sets {
+        for set in &sets {
             lookup.found.push(FoundSet {
                 name: set.name.clone(),
                 rtype: set.rtype,
@@ -343,8 +343,8 @@ impl Resolver {
                 let note = ResolverNote::Alias { name, target };
                 self.note(now, request, lookup.because, note);
             }
-            self.store(now, request, set, reply);
         }
+        self.store_chain(now, request, sets, reply);
         match end {
             Ok((rcode, absence)) => {
                 let absence =
@@ -393,9 +393,7 @@ impl Resolver {
             Verdict::Referral(..) | Verdict::Lame | Verdict::Failed(_) => return,
         };
         let redirects = sets.iter().any(|set| set.rtype == RecordType::DNAME);
-        for set in sets {
-            self.store(now, request, set, reply);
-        }
+        self.store_chain(now, request, sets, reply);
         lookup.minimised.known_labels = asking.name.label_count();
         if redirects {
             // The cache applies it to the whole name.
@@ -430,6 +428,24 @@ impl Resolver {
         self.cache.store_cut(now, Arc::new(list), ttl, origin(reply, Rank::AuthoritativeAnswer));
         let (rcode, absence) = (Rcode::NOERROR, None);
         lookup.state = State::Done(Outcome::Answer { rcode, absence });
+    }
+
+    /// Keeps the sets of an answer in their order.
+    fn store_chain(
+        &mut self,
+        now: Instant,
+        request: &mut Request,
+        sets: Vec<Set>,
+        reply: Reply<'_>,
+    ) {
+        let mut redirection: Option<Name> = None;
+        for set in sets {
+            let is_made = redirection.as_ref().is_some_and(|from| set.is_made_from(from));
+            redirection = (set.rtype == RecordType::DNAME).then(|| set.name.clone());
+            if !is_made {
+                self.store(now, request, set, reply);
+            }
+        }
     }
 
     fn store(&mut self, now: Instant, request: &mut Request, set: Set, reply: Reply<'_>) {

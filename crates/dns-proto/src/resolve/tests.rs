@@ -246,6 +246,26 @@ fn aliases_are_followed_within_and_across_zones() {
 }
 
 #[test]
+fn a_redirection_is_told_with_its_alias_from_servers_and_from_the_cache() {
+    // Goal: RFC 6672 §3.2: the DNAME record stands before the alias that it makes; whoever
+    // asks for the alias gets it and not what it leads to.
+    const A: RecordType = RecordType::A;
+    const CNAME: RecordType = RecordType::CNAME;
+    const DNAME: RecordType = RecordType::DNAME;
+    for first in [(A, vec![DNAME, CNAME, A]), (CNAME, vec![DNAME, CNAME])] {
+        let mut world = drawn();
+        let mut ask = |rtype| -> Vec<RecordType> {
+            let answer = world.resolve("gaia.old.cs.umass.edu", rtype);
+            answer.answers.iter().map(|record| record.rtype).collect()
+        };
+        assert_eq!(ask(first.0), first.1, "from the servers");
+        assert_eq!(ask(A), [DNAME, CNAME, A]);
+        assert_eq!(ask(CNAME), [DNAME, CNAME]);
+        assert_eq!(ask(DNAME), [DNAME, CNAME], "of the name itself, not of one above it");
+    }
+}
+
+#[test]
 fn a_loop_of_aliases_is_servfail_with_its_reason() {
     let mut world = drawn();
     let answer = world.resolve("loop1.cs.umass.edu", RecordType::A);
