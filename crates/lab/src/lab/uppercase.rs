@@ -88,10 +88,11 @@ fn task(host: &Host, over: SocketService, at: SocketAddr) -> Result<Task<()>, La
 impl Lab {
     /// Ends our own uppercase servers on a host, because a program of a
     /// student's is to be that host instead (course K3). Other services stay.
-    pub async fn make_room(&self, host: &Host) {
+    /// Says whether there were any.
+    pub async fn make_room(&self, host: &Host) -> bool {
         let tasks = self.shared.uppercase.take_all(host.name());
         if tasks.is_empty() {
-            return;
+            return false;
         }
         let name = host.name();
         let text = Bilingual::new(
@@ -104,6 +105,7 @@ impl Lab {
             // Its sockets are closed when it has ended.
             let _ended = task.await;
         }
+        true
     }
 
     /// Starts an uppercase server on a host.

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +23,7 @@ const CLIENTS_MAX: usize = 64;
 /// Bytes taken from a client at once.
 const READ_BYTES: usize = 16 * 1024;
 
-/// A control socket that is open for clients. Its file goes away with it.
+/// A control socket that is open for clients. Its files go away with it.
 #[derive(Debug)]
 pub struct Listener {
     socket: UnixListener,
@@ -32,6 +33,11 @@ pub struct Listener {
     _lock: File,
 }
 
+/// Tries to get a lock whose file goes away again and again.
+const LOCK_TRIES: usize = 100;
+/// Files of the folder that are looked at for what killed processes left.
+const ENTRIES_MAX: usize = 10_000;
+
 impl Listener {
     /// Opens the control socket of a lab with this name. It may be opened
     /// before the process enters its namespaces.
@@ -40,7 +46,10 @@ impl Listener {
     /// When a lab of that name runs, the name cannot be one, or the folder is
     /// not usable.
     pub fn open(name: &str) -> Result<Self, ControlError> {
-        Self::open_in(&folder()?, name)
+        let folder = folder()?;
+        let listener = Self::open_in(&folder, name)?;
+        sweep(&folder);
+        Ok(listener)
     }
 
     /// The same in a folder that the caller keeps for itself, such as that of a
@@ -50,14 +59,8 @@ impl Listener {
     /// As [`Listener::open`].
     pub fn open_in(folder: &Path, name: &str) -> Result<Self, ControlError> {
         let path = socket_path(folder, name)?;
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.with_extension("lock"))?;
-        if lock.try_lock().is_err() {
-            return Err(ControlError::Taken(name.to_owned()));
-        }
+        let lock = lock(&path.with_extension("lock"))?;
+        let lock = lock.ok_or_else(|| ControlError::Taken(name.to_owned()))?;
         // With the lock in hand, a socket that is there was left behind.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -115,8 +118,53 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         // The lock is still ours, so the socket is too.
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::debug!(%error, "the control socket was gone already");
+        remove(&self.path);
+    }
+}
+
+/// The lock of this file, made where it is missing; none when somebody has it.
+fn lock(path: &Path) -> io::Result<Option<File>> {
+    for _ in 0..LOCK_TRIES {
+        let file = File::options().create(true).truncate(false).write(true).open(path)?;
+        if file.try_lock().is_err() {
+            return Ok(None);
+        }
+        if is_at(&file, path) {
+            return Ok(Some(file));
+        }
+        // Its owner removed the file between our opening and our locking.
+    }
+    Err(io::Error::other(format!("{} goes away again and again", path.display())))
+}
+
+/// Whether the path still leads to the file.
+fn is_at(file: &File, path: &Path) -> bool {
+    let (Ok(held), Ok(there)) = (file.metadata(), fs::symlink_metadata(path)) else {
+        return false;
+    };
+    (held.dev(), held.ino()) == (there.dev(), there.ino())
+}
+
+/// Removes a socket and its lock. The caller has the lock.
+fn remove(socket: &Path) {
+    for path in [socket, &socket.with_extension("lock")] {
+        if let Err(error) = fs::remove_file(path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::debug!(%error, path = %path.display(), "a control file stays behind");
+        }
+    }
+}
+
+/// Removes what killed processes left: the kernel has dropped their locks.
+pub(super) fn sweep(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().take(ENTRIES_MAX);
+    let paths = entries.map(|entry| entry.path());
+    for path in paths.filter(|path| path.extension().is_some_and(|end| end == "lock")) {
+        let file = File::options().write(true).open(&path).ok();
+        let lock = file.filter(|file| file.try_lock().is_ok() && is_at(file, &path));
+        if lock.is_some() {
+            remove(&path.with_extension("sock"));
         }
     }
 }

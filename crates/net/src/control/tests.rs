@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
@@ -142,12 +144,52 @@ fn a_name_is_taken_while_it_runs_and_free_after_a_crash() {
     let second = Listener::open_in(&folder.0, "a").expect_err("taken");
     assert!(matches!(second, ControlError::Taken(_)), "{second}");
     drop(first);
-    assert!(!folder.0.join("a.sock").exists(), "the socket goes with its owner");
+    assert_eq!(fs::read_dir(&folder.0).expect("a list").count(), 0, "all goes with its owner");
     // What a crash leaves: a socket that nobody listens on.
     drop(std::os::unix::net::UnixListener::bind(folder.0.join("a.sock")).expect("bind"));
     assert!(running_in(&folder.0).expect("a list").is_empty());
     let again = Listener::open_in(&folder.0, "a").expect("a stale socket is removed");
     assert_eq!(again.name(), "a");
+}
+
+/// A killed process drops nothing; the kernel drops its locks.
+#[test]
+fn what_killed_labs_left_is_swept_and_what_runs_stays() {
+    let folder = Folder::new("sweep");
+    let running = Listener::open_in(&folder.0, "running").expect("open");
+    for left in ["run-1.lock", "run-1.sock", "run-2.lock", "note.txt"] {
+        fs::write(folder.0.join(left), "").expect("written");
+    }
+    server::sweep(&folder.0);
+    let mut names: Vec<_> =
+        fs::read_dir(&folder.0).expect("a list").map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["note.txt", "running.lock", "running.sock"]);
+    drop(running);
+}
+
+/// The lock's file goes away with its owner: who had opened it before has the
+/// lock of nothing, and must not believe that the name is its own.
+#[test]
+fn of_many_that_want_a_name_at_once_one_has_it() {
+    let folder = Arc::new(Folder::new("many"));
+    let held = Arc::new(AtomicUsize::new(0));
+    let runtime = runtime();
+    let tasks = (0..8).map(|_| {
+        let (folder, held) = (Arc::clone(&folder), Arc::clone(&held));
+        runtime.spawn_blocking(move || {
+            for _ in 0..200 {
+                let Ok(listener) = Listener::open_in(&folder.0, "a") else { continue };
+                assert_eq!(held.fetch_add(1, Ordering::SeqCst), 0, "two have the name");
+                assert!(folder.0.join("a.sock").exists());
+                held.fetch_sub(1, Ordering::SeqCst);
+                drop(listener);
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        runtime.block_on(task).expect("one owner at a time");
+    }
 }
 
 #[test]

@@ -107,8 +107,12 @@ impl Control {
         let mut place = describe(world, host);
         place.authority_pem = self.live.lab.authority().certificate_pem().to_owned();
         let machine = self.live.lab.network().host(&host.name).context("the host has gone")?;
-        if self.live.wire.is_some() {
-            self.live.lab.make_room(&machine).await;
+        if self.live.wire.is_some() && self.live.lab.make_room(&machine).await {
+            place.warning = Some(format!(
+                "the lab's own uppercase servers on {} have ended, to make room for your program; \
+                 they are there again when the lab starts anew",
+                host.name
+            ));
         }
         match &self.live.wire {
             Some(wire) => {
@@ -179,8 +183,15 @@ fn tell_story(resolver: &str, story: &Story) -> Value {
 }
 
 fn unknown_host(world: &World, word: &str) -> String {
-    let names: Vec<&str> = world.hosts.iter().map(|host| host.name.as_str()).collect();
-    format!("no host or person `{word}` in this world; there are {}", names.join(", "))
+    let (guests, others): (Vec<_>, Vec<_>) =
+        world.hosts.iter().partition(|host| host.foreign || host.person.is_some());
+    let names: Vec<&str> = guests.iter().map(|host| host.name.as_str()).collect();
+    format!(
+        "no host or person `{word}` in this world; programs can be {}; {} hosts more are on the \
+         page's map",
+        names.join(", "),
+        others.len()
+    )
 }
 
 /// What a program must know of the host that it becomes.
@@ -223,7 +234,9 @@ pub(crate) fn pcap(arguments: &PcapArguments) -> Result<ExitCode> {
         std::io::copy(&mut stream, &mut file)
     };
     match copied {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).with_context(|| format!("cannot write {}", arguments.file.display()))
+        }
         _ => Ok(ExitCode::SUCCESS),
     }
 }

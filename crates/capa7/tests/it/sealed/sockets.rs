@@ -177,6 +177,23 @@ fn links_slow_and_lose_a_students_messages_too() {
     assert_eq!(fates.count(), 1);
 }
 
+// Course K3: who is `servername` takes the place of our servers, and is told so
+// once, because without a program of theirs nobody answers there any more.
+#[test]
+fn whoever_takes_the_place_of_our_servers_is_told_so() {
+    let Some(room) = Classroom::open() else { return };
+    let server = room.serve("servername", "udp_server.py");
+    assert!(server.said.contains("uppercase servers on servername.umass.edu"), "{}", server.said);
+    let (answer, _) = room.ask("aula1", "udp_client.py", ["servername", "hola", "15"]);
+    assert!(answer.contains("HOLA"), "{answer}");
+    let said = Said::by(&mut room.lab.exec(Some("servername"), &["true"]));
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "it is told once");
+    drop(server);
+    let said = Said::by(&mut room.lab.exec(Some("nosuch"), &["true"]));
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("nosuch") && said.err.contains("aula1"), "{}", said.err);
+}
+
 // Course K2: a client started before its server is refused.
 #[test]
 fn nobody_who_listens_is_told_to_the_client() {
@@ -221,4 +238,7 @@ fn each_sabotage_of_own_programs_makes_exactly_the_intended_checks_fail() {
         assert_eq!(failed, wanted, "{name:?}: {document}");
         assert_eq!(checks.len(), 11, "{name:?}");
     }
+    let control = std::fs::read_dir(folder.path().join("capa7")).unwrap();
+    let left: Vec<_> = control.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["exec"], "a run leaves nothing of its own");
 }
