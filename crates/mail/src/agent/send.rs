@@ -12,7 +12,8 @@ use capa7_mail_proto::message::date::MessageDate;
 use capa7_mail_proto::message::fields;
 use capa7_mail_proto::message::reply::people;
 use capa7_mail_proto::message::structure::scan;
-use capa7_mail_proto::smtp::client::RecipientOutcome;
+use capa7_mail_proto::smtp::client::{Outcome, Reason, RecipientOutcome};
+use capa7_mail_proto::smtp::reply::Reply;
 use capa7_net::{Cause, Host};
 use rand::RngCore as _;
 
@@ -65,7 +66,8 @@ pub enum SendError {
     /// It is larger than any server takes.
     #[error("the message has more than {MESSAGE_BYTES_MAX} bytes")]
     TooLong,
-    /// No session began.
+    /// The server does not have the message: no session began, or it ended before
+    /// the message did.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
     /// The session broke, and nothing is known of the message.
@@ -163,9 +165,27 @@ pub async fn send(
     let opened = Connection::open_within(host, server, settings, connect_time, cause).await;
     let mut connection = opened?;
     let sent = connection.send(&request.envelope, request.message, cause).await;
-    let outcomes = sent.map_err(SendError::Broken)?;
+    let outcomes = match sent {
+        Ok(outcomes) => outcomes,
+        Err(error) if connection.is_in_doubt() => return Err(SendError::Broken(error)),
+        Err(error) => return Err(error.into()),
+    };
+    // RFC 5321 §3.8: the server went away instead of an answer.
+    if let Some(reply) = closing(&outcomes) {
+        return Err(ConnectionError::Refused(reply).into());
+    }
     connection.quit().await;
     Ok(outcomes)
+}
+
+/// The 421 that is the answer for everybody.
+fn closing(outcomes: &[RecipientOutcome]) -> Option<Reply> {
+    let mut replies = outcomes.iter().map(|one| match &one.outcome {
+        Outcome::Deferred(Reason::Said(reply)) if reply.is_closing() => Some(reply),
+        _ => None,
+    });
+    let first = replies.next().flatten()?;
+    replies.all(|reply| reply.is_some()).then(|| first.clone())
 }
 
 fn finish(

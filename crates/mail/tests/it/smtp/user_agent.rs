@@ -18,6 +18,7 @@ use capa7_net::{Cause, HostConfig, NetworkConfig, VirtualNetwork};
 use tokio::io::AsyncWriteExt as _;
 
 use super::*;
+use crate::odd::{Deed, Odd, Rule};
 
 const SERVER: [u8; 4] = [10, 0, 0, 25];
 
@@ -243,4 +244,36 @@ fn a_reader_waits_as_long_also_for_a_handshake_that_never_comes() {
         }
     })
     .unwrap();
+}
+
+/// RFC 5321 §5.1, §6.1: a server that goes away before the message was said to its
+/// end does not have it, and the next address is tried; behind the final dot nobody
+/// knows, and the writer decides.
+#[test]
+fn a_server_that_goes_away_is_left_for_the_next_one_but_not_in_doubt() {
+    let check = |rule: Rule| {
+        let net = VirtualNetwork::new(NetworkConfig::default());
+        let client = host(&net, "a.example", [10, 0, 0, 1]);
+        let [odd_host, good] = [(CLOSED, "odd"), (SERVER, "good")]
+            .map(|(address, name)| host(&net, &format!("{name}.x.example"), address));
+        let _odd = Odd::start(&odd_host, 587, rule);
+        let good = Odd::start(&good, 587, |_, _| None);
+        net.run(async move {
+            let (sent, _) = send_to_first(&client, &[CLOSED, SERVER]).await;
+            let error = match sent {
+                Ok(_) => None,
+                Err(Tried::Ended(_, error)) => Some(error.to_string()),
+                Err(other) => panic!("{other:?}"),
+            };
+            (error, good.taken().len())
+        })
+        .unwrap()
+    };
+    assert_eq!(check(|_, line| line.starts_with("DATA").then_some(Deed::Close)), (None, 1));
+    let busy: Rule = |_, line| line.starts_with("RCPT").then_some(Deed::SayAndClose("421 busy"));
+    assert_eq!(check(busy), (None, 1));
+    let (error, taken) = check(|_, line| (line == ".").then_some(Deed::Close));
+    let error = error.unwrap();
+    assert!(error.starts_with("the server may have the message or not: "), "{error}");
+    assert_eq!(taken, 0);
 }
