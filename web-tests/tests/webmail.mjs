@@ -543,6 +543,8 @@ export default overEach({
       "a message");
     await web.click("[aria-label='Look for new mail']");
     await row(web, "Soon gone").waitFor();
+    // Of the two lists that were asked for, the last is here.
+    await web.waitForSelector("#list[aria-busy=false]");
     const uid = Number(await row(web, "Soon gone").getAttribute("data-uid"));
     const csrf = (await (await web.request.get(`${running.base}/api/session`)).json()).csrf;
     await web.request.post(`${running.base}/api/delete`,

@@ -72,6 +72,9 @@ pub enum ImapError {
     /// The handshake failed, or TLS is not offered.
     #[error("no TLS: {0}")]
     Tls(String),
+    /// The server said farewell in the middle of a command, and why.
+    #[error("the server ended the connection: {}", .0.text)]
+    Farewell(StatusText),
     /// The server said no; the connection is as good as before.
     #[error("the server says {}: {}", .0.status.name(), .0.text)]
     Refused(StatusText),
@@ -94,6 +97,8 @@ pub struct ImapConnection {
     machine: Client,
     settings: ImapSettings,
     news: Vec<(Untagged, Cause)>,
+    /// What was said of a command that has no end.
+    told: Vec<Untagged>,
     cause: Cause,
 }
 
@@ -121,7 +126,8 @@ impl ImapConnection {
         }
         let machine = Client::new(settings.bounds);
         let (settings, news, stream) = (settings.clone(), Vec::new(), Some(stream));
-        let mut connection = Self { host, stream, machine, settings, news, cause };
+        let told = Vec::new();
+        let mut connection = Self { host, stream, machine, settings, news, told, cause };
         connection.greet(cause).await?;
         connection.secure(cause).await?;
         Ok(connection)
@@ -240,8 +246,20 @@ impl ImapConnection {
                     return Ok(completed);
                 }
             }
-            self.read().await?;
+            if let Err(error) = self.read().await {
+                return Err(self.farewell(error));
+            }
         }
+    }
+
+    /// A connection ended in the middle of a command: the server may have said why.
+    fn farewell(&mut self, error: ImapError) -> ImapError {
+        self.told = self.machine.take_told();
+        let said = self.told.iter().find_map(|untagged| match untagged {
+            Untagged::Status(status) if status.status == Status::Bye => Some(status.clone()),
+            _ => None,
+        });
+        said.map_or(error, ImapError::Farewell)
     }
 
     async fn perform(&mut self, output: Output) -> Result<Option<Completed>, ImapError> {
@@ -413,6 +431,11 @@ impl ImapConnection {
     ) -> Result<(Vec<Vec<FetchItem>>, StatusText), ImapError> {
         let done = self.complete(ClientCommand::UidFetch { uids, items }, cause).await?;
         Ok((fetched(done.untagged), done.status))
+    }
+
+    /// What was fetched by a command before the connection ended.
+    pub fn fetched_before_the_end(&mut self) -> Vec<Vec<FetchItem>> {
+        fetched(std::mem::take(&mut self.told))
     }
 
     /// The identifiers of the messages for which `key` holds, ascending.

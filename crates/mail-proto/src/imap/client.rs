@@ -123,6 +123,7 @@ pub struct Client {
     names: NameForm,
     mirror: Option<Mirror>,
     outputs: VecDeque<Output>,
+    told: Vec<Untagged>,
 }
 
 /// How the names of mailboxes are written.
@@ -186,6 +187,7 @@ impl Client {
             names: NameForm::Utf7,
             mirror: None,
             outputs: VecDeque::new(),
+            told: Vec::new(),
         }
     }
 
@@ -213,6 +215,12 @@ impl Client {
         self.mirror.as_ref()
     }
 
+    /// What the server had said of a command that has no end, because the connection
+    /// ended before; it is told once.
+    pub fn take_told(&mut self) -> Vec<Untagged> {
+        std::mem::take(&mut self.told)
+    }
+
     /// The next output, if there is one.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -229,16 +237,22 @@ impl Client {
             Input::Done(cause) => self.on_done(cause),
             Input::TlsBegun => self.on_tls(),
             Input::Ended => {
-                self.state = State::Closed;
+                self.close();
                 Err(ClientError::Ended)
             }
             Input::Bytes(bytes, cause) => {
                 let taken = self.on_bytes(bytes, cause);
                 if taken.is_err() {
-                    self.state = State::Closed;
+                    self.close();
                 }
                 taken
             }
+        }
+    }
+
+    fn close(&mut self) {
+        if let State::Busy(running) = std::mem::replace(&mut self.state, State::Closed) {
+            self.told = running.untagged;
         }
     }
 

@@ -115,7 +115,7 @@ impl Index {
         let set = |some: &[NonZeroU32]| ranges(&there, some);
         for uids in missing.chunks(FETCHED_MAX) {
             let is_whole = |row: &[FetchItem]| of_row(row).is_some();
-            let wanted = Wanted { folder, uids, set: &set, items: &items, is_whole };
+            let wanted = Wanted { what: "links", folder, uids, set: &set, items: &items, is_whole };
             let mut fetched = each(ask, imap, wanted).await?;
             fetched.forget_gone(imap, ask.cause()).await?;
             for (uid, row) in &fetched.rows {

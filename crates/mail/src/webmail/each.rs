@@ -7,6 +7,8 @@
 //!        NOOP: what is gone is told (RFC 2180 §4.1.2), then all of these again
 //!        │ refused
 //!        each half by itself, and the halves of a half … ──▶ who is refused alone
+//!
+//!   the connection ends ── what was told counts ──▶ the next one alone, then the rest
 //! ```
 
 use std::collections::BTreeMap;
@@ -28,6 +30,8 @@ use crate::imap_client::{ImapConnection, ImapError};
 /// What is wanted of each message.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted<'w> {
+    /// What is wanted, in a word.
+    pub(crate) what: &'static str,
     /// The folder, which is selected.
     pub(crate) folder: &'w str,
     pub(crate) uids: &'w [NonZeroU32],
@@ -56,7 +60,10 @@ pub(crate) async fn each(
 ) -> Result<Fetched, Problem> {
     let cause = ask.cause();
     let mut fetched = Fetched::default();
-    let mut waiting = vec![wanted.uids.to_vec()];
+    let broken = ask.session.broken(wanted, ask.gateway.host.now());
+    let sound = wanted.uids.iter().filter(|uid| !broken.contains_key(uid));
+    let mut waiting = vec![sound.copied().collect::<Vec<_>>()];
+    fetched.untold = broken;
     let (mut commands, mut renewals, mut is_new) = (0, 0, true);
     while let Some(some) = waiting.pop() {
         if some.is_empty() {
@@ -71,12 +78,30 @@ pub(crate) async fn each(
             }
             // Each message would cost as much time again.
             Err(ImapError::TimedOut) => return Err(ImapError::TimedOut.into()),
-            Err(error) if renewals == RENEWALS_MAX => return Err(error.into()),
-            // Some servers end the connection over a message that they cannot read.
+            // Some servers end the connection over a message that they cannot read:
+            // the first of those that they have not told of.
             Err(error) => {
                 renewals += 1;
+                fetched.take(imap.fetched_before_the_end());
                 imap.renew(&ask.gateway, wanted.folder, cause).await?;
-                Some(error.to_string())
+                let (missing, words) = (fetched.missing(&some, wanted.is_whole), words_of(&error));
+                match missing.split_first() {
+                    None => {}
+                    // The first time it may be the connection.
+                    Some(_) if renewals == 1 => waiting.push(missing),
+                    Some(_) if renewals == RENEWALS_MAX => {
+                        waiting.push(missing);
+                        let all = waiting.drain(..).flatten();
+                        fetched.untold.extend(all.map(|uid| (uid, words.clone())));
+                    }
+                    Some((uid, [])) => {
+                        let now = ask.gateway.host.now();
+                        ask.session.is_broken(wanted, *uid, words.clone(), now);
+                        fetched.untold.insert(*uid, words);
+                    }
+                    Some((suspect, rest)) => waiting.extend([rest.to_vec(), vec![*suspect]]),
+                }
+                continue;
             }
         };
         let missing = fetched.missing(&some, wanted.is_whole);
@@ -98,6 +123,14 @@ pub(crate) async fn each(
         }
     }
     Ok(fetched)
+}
+
+/// What the server said, or what it did.
+fn words_of(error: &ImapError) -> String {
+    match error {
+        ImapError::Refused(status) | ImapError::Farewell(status) => status.text.clone(),
+        error => error.to_string(),
+    }
 }
 
 impl Fetched {
@@ -144,6 +177,6 @@ pub(crate) async fn exist(
 
 /// Commands for one list; what is not told within these counts as not readable.
 const COMMANDS_MAX: usize = 128;
-/// Connections that one list may cost: seven halvings find one message of a
-/// hundred.
-const RENEWALS_MAX: usize = 10;
+/// Connections that one list may cost: two for each message over which one ends. Of
+/// more messages the next list tells.
+const RENEWALS_MAX: usize = 40;

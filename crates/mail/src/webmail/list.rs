@@ -148,7 +148,7 @@ async fn rows(
         FetchItemName::BodyStructure,
     ];
     let is_whole = |row: &[FetchItem]| envelope(row).is_some();
-    let wanted = Wanted { folder, uids: &uids, set: &of, items: &items, is_whole };
+    let wanted = Wanted { what: "row", folder, uids: &uids, set: &of, items: &items, is_whole };
     let mut fetched = each(ask, imap, wanted).await?;
     fetched.forget_gone(imap, ask.cause()).await?;
     // Flags that are told in between, and nothing else, are no row.
@@ -172,7 +172,7 @@ async fn untold(
     let uids: Vec<NonZeroU32> = words.keys().copied().collect();
     let items = [FetchItemName::Uid, FetchItemName::Flags, FetchItemName::InternalDate];
     let is_whole = |row: &[FetchItem]| row.iter().any(|item| matches!(item, FetchItem::Flags(_)));
-    let wanted = Wanted { folder, uids: &uids, set: &of, items: &items, is_whole };
+    let wanted = Wanted { what: "flags", folder, uids: &uids, set: &of, items: &items, is_whole };
     let fetched = each(ask, imap, wanted).await?;
     let row = |(uid, words): (NonZeroU32, String)| {
         let known = fetched.rows.get(&uid).map(Vec::as_slice).unwrap_or_default();
@@ -208,7 +208,8 @@ async fn whole(
     writers.sort_unstable();
     let items = [FetchItemName::Uid, FetchItemName::Envelope];
     let is_whole = |row: &[FetchItem]| envelope(row).is_some();
-    let wanted = Wanted { folder, uids: &writers, set: &of, items: &items, is_whole };
+    let wanted =
+        Wanted { what: "writers", folder, uids: &writers, set: &of, items: &items, is_whole };
     let fetched = each(ask, imap, wanted).await?;
     let from = |uid: &NonZeroU32| Some(people(&envelope(fetched.rows.get(uid)?)?.from));
     for of in several() {
@@ -284,7 +285,8 @@ async fn previews(
         let items = [FetchItemName::Uid, peek(&section, partial)];
         let is_whole =
             |row: &[FetchItem]| row.iter().any(|item| matches!(item, FetchItem::Section { .. }));
-        let wanted = Wanted { folder, uids: &uids, set: &of, items: &items, is_whole };
+        let wanted =
+            Wanted { what: "start", folder, uids: &uids, set: &of, items: &items, is_whole };
         for (uid, fetched) in each(ask, imap, wanted).await?.rows {
             let Some(start) = octets(&fetched, &section) else { continue };
             let Some(structure) = rows.get(&uid).and_then(|row| structure(row)) else { continue };

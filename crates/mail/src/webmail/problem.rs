@@ -58,7 +58,7 @@ impl Problem {
             Self::Missing => "missing",
             Self::Silent => "silent",
             Self::TooLarge => "too_large",
-            Self::Imap(error) if error.is_refusal() => "mailbox_refused",
+            Self::Imap(ImapError::Refused(_) | ImapError::Farewell(_)) => "mailbox_refused",
             Self::Imap(_) => "mailbox_unreachable",
             Self::Smtp(ConnectionError::LogIn(_)) => "sending_log_in",
             Self::Smtp(_) => "sending_unreachable",
@@ -87,7 +87,9 @@ impl Problem {
     pub(crate) fn response(&self) -> Response {
         let detail = match self {
             // The page says whose words they are.
-            Self::Imap(ImapError::Refused(status)) => status.text.clone(),
+            Self::Imap(ImapError::Refused(status) | ImapError::Farewell(status)) => {
+                status.text.clone()
+            }
             problem => problem.to_string(),
         };
         let body = json!({ "error": self.key(), "detail": detail });

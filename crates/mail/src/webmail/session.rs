@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,7 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::conversations::Indexes;
+use super::each::Wanted;
 use super::problem::Problem;
 use super::{Gateway, WebmailLimits};
 use crate::imap_client::{ImapConnection, ImapError};
@@ -51,9 +53,14 @@ pub(crate) struct Session {
     pub(crate) streams: AtomicUsize,
     /// One message is sent at a time.
     pub(crate) sending: Semaphore,
+    /// Messages over which the server ended a connection: what was wanted of them, when
+    /// that was, and what it said.
+    broken: Mutex<Broken>,
     /// What was sent last, by the page's names, with what was answered.
     sent: Mutex<VecDeque<(String, Value)>>,
 }
+
+type Broken = BTreeMap<(&'static str, String, NonZeroU32), (Time, String)>;
 
 impl std::fmt::Debug for Session {
     /// Secrets do not get into logs by accident.
@@ -117,6 +124,7 @@ impl Sessions {
             turns: Arc::new(Semaphore::new(1)),
             streams: AtomicUsize::new(0),
             sending: Semaphore::new(1),
+            broken: Mutex::default(),
             sent: Mutex::default(),
         });
         let token = secret(host);
@@ -217,6 +225,25 @@ impl Session {
         sent.push_back((key.chars().take(KEY_CHARS_MAX).collect(), answer));
         if sent.len() > SENT_MAX {
             sent.pop_front();
+        }
+    }
+
+    /// Of what is wanted, the messages over which a connection ended a moment ago.
+    pub(crate) fn broken(&self, wanted: Wanted<'_>, now: Time) -> BTreeMap<NonZeroU32, String> {
+        let mut broken = lock(&self.broken);
+        broken.retain(|_, (since, _)| now.since(*since) < BROKEN_TIME);
+        let is_it = |(what, folder, uid): &(&str, String, NonZeroU32)| {
+            *what == wanted.what && folder == wanted.folder && wanted.uids.contains(uid)
+        };
+        let found = broken.iter().filter(|(key, _)| is_it(key));
+        found.map(|((_, _, uid), (_, words))| (*uid, words.clone())).collect()
+    }
+
+    /// Remembers that a connection ended over a message.
+    pub(crate) fn is_broken(&self, of: Wanted<'_>, uid: NonZeroU32, words: String, now: Time) {
+        let mut broken = lock(&self.broken);
+        if broken.len() < BROKEN_MAX {
+            broken.insert((of.what, of.folder.to_owned(), uid), (now, words));
         }
     }
 
@@ -389,6 +416,10 @@ pub(crate) fn secret(host: &Host) -> String {
 const FRESH_TIME: Duration = Duration::from_secs(1);
 /// A kept connection that does not answer within this is left.
 const PROBE_TIME: Duration = Duration::from_secs(3);
+/// A message over which a connection ended is not asked for again within this.
+const BROKEN_TIME: Duration = Duration::from_secs(60);
+/// Messages of which that is remembered.
+const BROKEN_MAX: usize = 1_000;
 /// How long a failed log-in counts.
 const FAILURE_TIME: Duration = Duration::from_secs(600);
 /// Messages whose sending is remembered.

@@ -54,6 +54,21 @@ impl Dovecot {
         panic!("it does not listen: {}", log(dovecot.folder.path()));
     }
 
+    /// Takes from it the right to read the messages of `carlos` with this text; how many
+    /// they are.
+    pub(crate) fn lock(&self, text: &str) -> usize {
+        let folders = ["cur", "new"].map(|name| self.folder.path().join("mail/carlos").join(name));
+        let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+        let files = files.map(|entry| entry.unwrap().path());
+        let with_it: Vec<PathBuf> =
+            files.filter(|file| fs::read_to_string(file).unwrap().contains(text)).collect();
+        for file in &with_it {
+            let chmod = Command::new("chmod").arg("000").arg(file).status().unwrap();
+            assert!(chmod.success());
+        }
+        with_it.len()
+    }
+
     /// What it complained about.
     pub(crate) fn log(&self) -> String {
         log(self.folder.path())

@@ -127,6 +127,23 @@ fn section(item: &FetchItem) -> Option<(String, Option<String>)> {
     Some((section.to_string(), text))
 }
 
+// RFC 9051 §7.1.5: a server may end the connection over one message, and what it has
+// told of others counts.
+#[test]
+fn what_was_told_before_the_end_is_not_lost() {
+    let mut client = greeted("IMAP4rev1");
+    let uids = SequenceSet::parse(b"1:3").unwrap();
+    command(&mut client, ClientCommand::UidFetch { uids, items: vec![FetchItemName::Uid] });
+    receive(&mut client, "* 1 FETCH (UID 1)\r\n* BYE broken\r\n* 2 FET");
+    assert!(client.take_told().is_empty());
+    assert!(matches!(client.handle(Input::Ended), Err(ClientError::Ended)));
+    assert!(matches!(
+        client.take_told()[..],
+        [Untagged::Fetch { number: 1, .. }, Untagged::Status(_)]
+    ));
+    assert!(client.take_told().is_empty());
+}
+
 #[test]
 fn the_mirror_follows_what_others_do() {
     // RFC 9051 §7.4.1, §7.5.1: unsolicited, in any command and while idling.

@@ -64,6 +64,51 @@ async fn carlos(host: &Host, dovecot: &Dovecot) -> ImapConnection {
     imap
 }
 
+// Dovecot ends the connection over a file that it cannot open, and says so.
+#[test]
+fn files_that_dovecot_cannot_open_cost_the_others_nothing() {
+    run(async {
+        let Some(program) = capa7_peers::need("dovecot") else { return };
+        let host = Host::machine(Room::Mail);
+        let dovecot = Dovecot::start(&host, &program).await;
+        let mut imap = carlos(&host, &dovecot).await;
+        for number in 1..=12 {
+            let locked = if [3, 4, 9].contains(&number) { "locked" } else { "open" };
+            let text =
+                format!("From: ana@x.example\r\nSubject: Topic {number}\r\n\r\n{locked}\r\n");
+            imap.append("INBOX", Vec::new(), text.into(), Cause::NONE).await.unwrap();
+        }
+        imap.log_out(Cause::NONE).await;
+        assert_eq!(dovecot.lock("locked"), 3);
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let nowhere = crate::dovecot::free_port();
+        let config = WebmailConfig::new(any, dovecot.imap, nowhere, "urosario.edu.co");
+        let webmail = Webmail::start(&host, config).unwrap();
+        let mut browser = Browser::new(&host, &webmail);
+        assert_eq!(browser.log_in("carlos", "carlos").await, 200);
+        for _ in 0..2 {
+            let list = browser.get("/api/messages?folder=INBOX").await;
+            let rows = list["messages"].as_array().unwrap();
+            assert_eq!(rows.len(), 12, "{}", dovecot.log());
+            for row in rows {
+                let uid = row["uid"].as_u64().unwrap();
+                let words = row["untold"].as_str().unwrap_or_default();
+                if [3, 4, 9].contains(&uid) {
+                    assert!(words.starts_with("FETCH failed"), "{row}");
+                } else {
+                    assert_eq!(row["subject"], format!("Topic {uid}"), "{row}");
+                    assert_eq!(row["preview"], "open");
+                }
+            }
+        }
+        let told = browser.ask("GET", "/api/message?folder=INBOX&uid=4", b"").await;
+        let said: Value = serde_json::from_slice(&told.body).unwrap();
+        assert!(said["detail"].as_str().unwrap().starts_with("FETCH failed"), "{said}");
+        webmail.stop().await;
+        drop(dovecot);
+    });
+}
+
 fn run(work: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work);
 }

@@ -27,6 +27,8 @@ pub(crate) enum Wrong {
     Half,
     /// The connection ends in the middle of its row.
     Ends,
+    /// The server says farewell in place of its row, and why.
+    Farewell,
     /// It was expunged by somebody else, of which NOOP tells.
     Gone,
 }
@@ -200,6 +202,9 @@ fn fetch(script: &Script, tag: &str, uids: &[u32], command: &str) -> (String, bo
         let begin = format!("* {number} FETCH (UID {uid}");
         match wrong {
             Some(Wrong::Ends) if !cheap => return (format!("{told}{begin} BODY[1] {{99}}"), true),
+            Some(Wrong::Farewell) if !cheap => {
+                return (format!("{told}* BYE the file is broken\r\n"), true);
+            }
             Some(Wrong::Half) => {
                 let _ = write!(told, "{begin} FLAGS ())\r\n");
             }
