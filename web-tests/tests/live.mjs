@@ -90,6 +90,30 @@ export default {
       .replace(/\D/g, "")) > old, frozen);
   },
 
+  "a flood is bounded, also behind a filter, and what was left out is told": async ({ page }) => {
+    const live = await page("/");
+    await live.fill("#filter", "at>=0");
+    await live.press("#filter", "Enter");
+    await live.waitForSelector(".filter .icon-button[aria-label='Clear the filter']");
+    const load = { from: ["carlos"], names: ["www.umass.edu"], count: 6000, every: "1ms" };
+    const answer = await live.request.post(new URL("/api/do", live.url()).href, {
+      data: { action: { load } }, headers: { "content-type": "application/json" },
+    });
+    assert.ok(answer.ok(), await answer.text());
+    await live.locator(".counter", { hasText: "forgotten" }).waitFor();
+    // A query, its reply, their fates and a decision are five events.
+    await live.waitForFunction(async () => {
+      const log = (await import("/model/store.js")).log.peek();
+      return log.forgotten + log.events.length > 28_000;
+    });
+    const { most, events, hits } = await live.evaluate(async () => {
+      const { log, hits: passed } = await import("/model/store.js");
+      return { most: log.peek().most, events: log.peek().events.length, hits: passed.peek().size };
+    });
+    assert.ok(events <= most && hits <= most, `${events} events, ${hits} hits of ${most}`);
+    assert.ok(hits > 0, "what passes is still shown");
+  },
+
   "a host that is switched off by click answers nothing until it is mended": async ({ page }) => {
     const live = await page();
     await live.waitForSelector("#try-host option", { state: "attached" });

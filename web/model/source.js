@@ -81,7 +81,11 @@ function listen(after) {
 /** @param {EventView | EventView[]} data */
 function receive(data) {
   waiting.push(...(Array.isArray(data) ? data : [data]));
-  if (waiting.length > LIVE_EVENTS_MAX) waiting.splice(0, waiting.length - LIVE_EVENTS_MAX);
+  const over = waiting.length - LIVE_EVENTS_MAX;
+  if (over > 0) {
+    waiting.splice(0, over);
+    store.log.peek().forgotten += over;
+  }
   if (follow && !timer) timer = setTimeout(show, BATCH_MS);
 }
 
@@ -98,7 +102,10 @@ function show() {
     const allowed = store.hits.peek();
     if (allowed) {
       const found = events.filter(({ hit }) => hit).map(({ id }) => id);
-      if (found.length > 0) store.hits.set(new Set([...allowed, ...found]));
+      // What the log has forgotten is forgotten here too.
+      const oldest = log.events[0]?.id ?? 0;
+      const kept = [...allowed].filter((id) => id >= oldest);
+      if (found.length > 0) store.hits.set(new Set([...kept, ...found]));
     }
     store.version.update((count) => count + 1);
     store.shown.set(log.events.length);
