@@ -193,7 +193,8 @@ enum State {
     Reading {
         transaction: Transaction,
         writer: DotWriter,
-        has_begun: bool,
+        /// The first line of the reply, until it is said.
+        opening: Option<String>,
     },
     Updating,
     Over,
@@ -239,8 +240,8 @@ impl Session {
                 self.on_step(exchange, step);
             }
             (State::Opening, Input::Opened(opened)) => self.on_opened(opened),
-            (State::Reading { transaction, writer, has_begun }, input) => {
-                self.on_content(transaction, writer, has_begun, &input);
+            (State::Reading { transaction, writer, opening }, input) => {
+                self.on_content(transaction, writer, opening, &input);
             }
             (State::Updating, Input::Updated(done)) => self.on_updated(done),
             (_, Input::Idle) => {

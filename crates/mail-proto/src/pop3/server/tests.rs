@@ -113,7 +113,7 @@ fn the_standards_own_session_goes_as_written() {
     assert_eq!(server.say("LIST\r\n"), "+OK 2 messages (46 octets)\r\n1 27\r\n2 19\r\n.\r\n");
     assert_eq!(
         server.say("RETR 1\r\n"),
-        "+OK the message follows\r\nSubject: one\r\n\r\n..dot\r\nend\r\n.\r\n"
+        "+OK 27 octets\r\nSubject: one\r\n\r\n..dot\r\nend\r\n.\r\n"
     );
     assert_eq!(server.say("DELE 1\r\n"), "+OK message 1 is marked as deleted\r\n");
     assert_eq!(server.say("DELE 1\r\n"), "-ERR there is no message 1\r\n");
@@ -130,7 +130,7 @@ fn top_and_rset_and_numbers_out_of_range() {
     let mut server = Server::open();
     assert_eq!(
         server.say("TOP 1 1\r\n"),
-        "+OK the message follows\r\nSubject: one\r\n\r\n..dot\r\n.\r\n"
+        "+OK the top of the message follows\r\nSubject: one\r\n\r\n..dot\r\n.\r\n"
     );
     assert_eq!(server.say("DELE 2\r\nRSET\r\nSTAT\r\n").lines().last(), Some("+OK 2 46"));
     for line in ["RETR 0", "RETR 3", "LIST 99999999999999999999", "UIDL 3", "TOP 3 1", "DELE 0"] {

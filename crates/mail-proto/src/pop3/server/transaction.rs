@@ -69,10 +69,14 @@ impl Session {
             Command::List(number) => self.list(&transaction, number, |it| it.size.to_string()),
             Command::Uidl(number) => self.list(&transaction, number, |it| it.unique_id.clone()),
             Command::Retr(number) => {
-                return self.read(transaction, number, DotWriter::whole());
+                // RFC 1939 §5, and what programs that reassemble the message read.
+                let size = transaction.find(number).map_or(0, |(_, message)| message.size);
+                let opening = format!("+OK {size} octets\r\n");
+                return self.read(transaction, number, DotWriter::whole(), opening);
             }
             Command::Top(number, lines) => {
-                return self.read(transaction, number, DotWriter::top(lines));
+                let opening = "+OK the top of the message follows\r\n".to_owned();
+                return self.read(transaction, number, DotWriter::top(lines), opening);
             }
             Command::Dele(number) => match transaction.find(number).map(|(index, _)| index) {
                 Some(index) => {
@@ -120,12 +124,12 @@ impl Session {
         }
     }
 
-    fn read(&mut self, transaction: Transaction, number: u32, writer: DotWriter) {
+    fn read(&mut self, transaction: Transaction, number: u32, writer: DotWriter, opening: String) {
         let Some((index, _)) = transaction.find(number) else {
             self.state = State::Transaction(transaction);
             return self.no_message(number);
         };
-        self.state = State::Reading { transaction, writer, has_begun: false };
+        self.state = State::Reading { transaction, writer, opening: Some(opening) };
         self.output(What::Read { index });
     }
 
@@ -133,28 +137,24 @@ impl Session {
         &mut self,
         transaction: Transaction,
         mut writer: DotWriter,
-        has_begun: bool,
+        opening: Option<String>,
         input: &Input<'_>,
     ) {
-        let mut out = Vec::new();
+        let has_begun = opening.is_none();
         match input {
             Input::Content(bytes) => {
-                if !has_begun {
-                    out.extend_from_slice(b"+OK the message follows\r\n");
-                }
+                let mut out = opening.unwrap_or_default().into_bytes();
                 writer.write(bytes, &mut out);
                 if writer.has_enough() {
                     writer.finish(&mut out);
                     self.state = State::Transaction(transaction);
                 } else {
-                    self.state = State::Reading { transaction, writer, has_begun: true };
+                    self.state = State::Reading { transaction, writer, opening: None };
                 }
                 self.send(out);
             }
             Input::ContentEnd => {
-                if !has_begun {
-                    out.extend_from_slice(b"+OK the message follows\r\n");
-                }
+                let mut out = opening.unwrap_or_default().into_bytes();
                 writer.finish(&mut out);
                 self.state = State::Transaction(transaction);
                 self.send(out);
@@ -168,7 +168,7 @@ impl Session {
                 self.err("[SYS/TEMP]", "the message cannot be read now");
             }
             Input::Idle | Input::Shutdown => self.close(),
-            _ => self.state = State::Reading { transaction, writer, has_begun },
+            _ => self.state = State::Reading { transaction, writer, opening },
         }
     }
 
