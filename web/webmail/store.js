@@ -127,6 +127,13 @@ const leaving = new Set();
 /** @param {string} name @param {number} uid */
 const placeOf = (name, uid) => `${uid} ${name}`;
 
+/** Stars that are on their way. @type {Map<string, boolean>} */
+const flagging = new Map();
+
+/** @param {Page} page @returns {Page} */
+const withFlagging = (page) => ({ ...page, messages: page.messages.map((row) => ({ ...row,
+  flagged: flagging.get(placeOf(page.folder, row.uid)) ?? row.flagged })) });
+
 /** @param {Page} page */
 function withoutLeaving(page) {
   const uids = page.messages.flatMap(threads.uidsOf)
@@ -144,7 +151,7 @@ export async function loadList(page = 0) {
     const loaded = await api.messages(folder.peek(), page, search.peek());
     if (mine !== asked) return;
     wanted = loaded.page;
-    list.set(withoutLeaving(loaded));
+    list.set(withoutLeaving(withFlagging(loaded)));
     const isOld = promised !== null && promised !== loaded.exists && !search.peek();
     promised = null;
     const own = session.peek()?.address.toLowerCase();
@@ -350,8 +357,12 @@ export async function toggleStar(row) {
   list.update((page) => page && { ...page, messages: page.messages.map((known) =>
     (known.conversation && known.conversation.uids.includes(row.uid)
       ? { ...known, conversation: { ...known.conversation, flagged: on } } : known)) });
-  const flag = ["\\Flagged"];
-  await api.flags(folder.peek(), uids, on ? flag : [], on ? [] : flag).catch(complain);
+  const [name, flag] = [folder.peek(), ["\\Flagged"]];
+  for (const uid of uids) flagging.set(placeOf(name, uid), on);
+  await api.flags(name, uids, on ? flag : [], on ? [] : flag).catch(complain);
+  for (const uid of uids) flagging.delete(placeOf(name, uid));
+  // A list that was asked for before knows nothing of it.
+  await loadList(pageNow());
 }
 
 /** The rows that are marked, of those that are shown. */
