@@ -32,6 +32,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use capa7_dissect::{Cause, Causes, Room};
@@ -164,6 +165,32 @@ impl Network {
         }
     }
 }
+
+/// Ending.
+impl Network {
+    /// Ends a network whose hosts are done: as [`Network::end_tasks`], then waits until
+    /// everything that was told to end has let go of its sockets, so that the next network can
+    /// have the addresses. Gives whether that came within five seconds. A virtual network
+    /// has no sockets and nothing to wait for.
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    pub async fn close(self) -> bool {
+        self.end_tasks();
+        let Engine::Real(core) = self.engine() else { return true };
+        let begin = core.clock.now();
+        while lock(&core.fronts).has_open_sockets() || lock(&core.welcomes).has_open_sockets() {
+            if core.clock.now().since(begin) > CLOSE_PATIENCE {
+                return false;
+            }
+            tokio::time::sleep(CLOSE_STEP).await;
+        }
+        true
+    }
+}
+
+/// How long the tasks of a network that ends may take to let go of their sockets.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+/// How often it is looked whether they have.
+const CLOSE_STEP: Duration = Duration::from_millis(2);
 
 /// Listeners that were opened before the runtime.
 impl Host {

@@ -205,7 +205,10 @@ async fn one_live(
     };
     let report = run_on(&network, addresses, scenario, options, prepare).await;
     drop(offer);
-    network.end_tasks();
+    // The next scenario has the same addresses.
+    if !network.close().await {
+        tracing::debug!(scenario = scenario.id, "some sockets are still open");
+    }
     Ok(report?)
 }
 

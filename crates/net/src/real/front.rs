@@ -117,6 +117,11 @@ pub(super) struct Fronts {
 }
 
 impl Fronts {
+    /// Whether the kernel still has a socket of these.
+    pub(super) fn has_open_sockets(&self) -> bool {
+        self.sockets.values().any(|socket| socket.strong_count() > 0)
+    }
+
     /// Whether a program has a socket at this address.
     pub(super) fn has_any_at(&self, address: IpAddr) -> bool {
         self.open.keys().any(|at| at.ip() == address)

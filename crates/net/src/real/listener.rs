@@ -55,6 +55,11 @@ pub(super) struct Fronts {
 }
 
 impl Fronts {
+    /// Whether the kernel still has a socket of these.
+    pub(super) fn has_open_sockets(&self) -> bool {
+        self.sockets.values().any(|socket| socket.strong_count() > 0)
+    }
+
     /// Whether a program listens at any port of an address.
     pub(super) fn has_any_at(&self, address: IpAddr) -> bool {
         let first = SocketAddr::new(address, 0);
