@@ -6,6 +6,9 @@
 // CAPA7_CHROMIUM  the browser (/usr/bin/chromium)
 // CAPA7_PAGE      a page that runs already, instead of a lab of our own
 // CAPA7_SHOTS     where the screenshots go (target/web-tests)
+// CAPA7_SLOW      a slow machine: each answer is late by a random time of up to so many ms, the
+//                 page computes four times as slowly, a tenth of that time passes before each act
+// CAPA7_SEED      the seed of those times (1)
 //
 // What is missing is told as `SKIPPED: what`; with CAPA7_REQUIRE_PEERS=1 it fails.
 // The last line is `N passed, N failed, N skipped`.
@@ -17,13 +20,17 @@ import { startLab } from "./lab.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
+const slowMs = Number(process.env.CAPA7_SLOW ?? 0);
 /** A test that takes longer hangs. */
-const TEST_MS_MAX = 60_000;
+const TEST_MS_MAX = slowMs > 0 ? 300_000 : 60_000;
+/** How much slower a page computes on a machine that is made slow. */
+const SLOW_RATE = 4;
 const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
   "--disable-background-networking", "--disable-component-update",
 ];
 
+const random = seeded(Number(process.env.CAPA7_SEED ?? 1));
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
 function skip(what) {
@@ -69,6 +76,27 @@ function within(work, ms) {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
+/** Random numbers from 0 to 1 that a seed gives again (mulberry32). */
+function seeded(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Makes a page slow, as on a machine that has much else to do. */
+async function slowDown(context, page, random) {
+  await context.route("**", async (route) => {
+    await new Promise((done) => setTimeout(done, random() * slowMs));
+    await route.fallback().catch(() => {});
+  });
+  const session = await context.newCDPSession(page);
+  await session.send("Emulation.setCPUThrottlingRate", { rate: SLOW_RATE });
+}
+
 async function runOne(test, browser, base, shots) {
   const opened = [];
   const problems = [];
@@ -78,6 +106,7 @@ async function runOne(test, browser, base, shots) {
     });
     opened.push(context);
     const made = await context.newPage();
+    if (slowMs > 0) await slowDown(context, made, random);
     made.on("pageerror", (error) => problems.push(`error in the page: ${error.message}`));
     made.on("console", (message) => {
       if (message.type() === "error" && !options.errorsExpected) {
@@ -125,7 +154,9 @@ const shots = process.env.CAPA7_SHOTS ?? join(root, "target/web-tests");
 mkdirSync(shots, { recursive: true });
 const lab = process.env.CAPA7_PAGE
   ? { base: process.env.CAPA7_PAGE, stop: () => {} } : await startLab(binary);
-const browser = await chromium.launch({ executablePath: browserPath, args: FLAGS });
+const browser = await chromium.launch({
+  executablePath: browserPath, args: FLAGS, slowMo: slowMs / 10,
+});
 try {
   for (const test of await tests()) await runOne(test, browser, lab.base, shots);
 } finally {

@@ -111,6 +111,35 @@ export default {
     await run.waitForSelector(".host-card", { state: "detached" });
   },
 
+  "what arrives late in an open menu takes no focus away": async ({ page }) => {
+    const run = await openRun(page);
+    let arrive = () => {};
+    const late = new Promise((resolve) => {
+      arrive = resolve;
+    });
+    await run.route("**/api/scenarios", async (route) => {
+      await late;
+      await route.continue();
+    });
+    await run.reload();
+    await run.waitForSelector(".steps .step", { state: "attached" });
+    await run.focus("button.source");
+    await run.keyboard.press("Enter");
+    await run.keyboard.press("Home");
+    await run.keyboard.press("ArrowDown");
+    const here = () => run.evaluate(() => document.activeElement.getAttribute("href"));
+    assert.equal(await here(), "#course");
+    assert.equal(await run.locator("a[href^='#run=']").count(), 0);
+    arrive();
+    await run.waitForSelector("a[href^='#run=']");
+    assert.equal(await here(), "#course");
+    await run.keyboard.press("ArrowDown");
+    assert.match(await here(), /^#run=/);
+    await run.keyboard.press("Escape");
+    assert.equal(await run.locator(".sources").isVisible(), false);
+    assert.ok(await run.evaluate(() => document.activeElement.matches("button.source")));
+  },
+
   "the arrows go through a menu and through the fields of a message": async ({ page }) => {
     const run = await openRun(page);
     const has = (selector) => run.evaluate((wanted) =>

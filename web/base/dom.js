@@ -1,6 +1,7 @@
 // Elements and keyed lists. Nothing here knows the lab.
 //
 //   h / s          an HTML / SVG element; a function as attribute or child stays live
+//   refocused      makes a part anew without taking the focus from who works in it
 //   reconcile      makes an element's children match a list, keeping what stays
 
 import { effect } from "./signal.js";
@@ -50,6 +51,41 @@ function nodes(content) {
   return [content instanceof Node ? content : document.createTextNode(String(content))];
 }
 
+const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
+
+/** @param {Node[]} parts @returns {HTMLElement[]} what can have the focus in them, in order */
+function focusable(parts) {
+  return parts.flatMap((part) => (part instanceof Element
+    ? [part, ...part.querySelectorAll("*")].filter((inner) => inner.matches(FOCUSABLE)) : []));
+}
+
+/** What an element stands for, whatever language it speaks. @param {Element} element */
+const meaning = (element) => [element.tagName, element.id, element.getAttribute("href"),
+  element.getAttribute("name"), element.getAttribute("class"),
+  JSON.stringify(/** @type {HTMLElement} */ (element).dataset)].join(" ");
+
+/**
+ * Makes parts of the page anew. Who had the focus in what goes away has it afterwards in what
+ * stands for the same: the same meaning, or the same place among as many. Else it would fall to
+ * the page, and the next key would do something else.
+ * @param {Node[]} before what goes away @param {() => Node[]} make puts the new parts
+ * @returns {Node[]} the new parts
+ */
+export function refocused(before, make) {
+  const active = document.activeElement;
+  const old = before.some((part) => part.contains(active)) ? focusable(before) : [];
+  const at = old.findIndex((element) => element === active);
+  const after = make();
+  if (at < 0 || document.activeElement === active) return after;
+  const next = focusable(after);
+  const [gone, wanted] = [old[at], meaning(old[at])];
+  const nth = old.filter((element) => meaning(element) === wanted).indexOf(gone);
+  const alike = next.filter((element) => meaning(element) === wanted);
+  const there = next.length === old.length && next[at].tagName === gone.tagName ? next[at] : null;
+  (next.includes(gone) ? gone : alike[nth] ?? there)?.focus({ preventScroll: true });
+  return after;
+}
+
 /** @param {Element | DocumentFragment} parent @param {Child} child */
 export function append(parent, child) {
   if (Array.isArray(child)) {
@@ -61,9 +97,11 @@ export function append(parent, child) {
     let shown = [];
     effect(() => {
       const next = nodes(child());
-      shown.forEach((node) => node.parentNode?.removeChild(node));
-      next.forEach((node) => anchor.parentNode?.insertBefore(node, anchor));
-      shown = next;
+      shown = refocused(shown, () => {
+        shown.forEach((node) => node.parentNode?.removeChild(node));
+        next.forEach((node) => anchor.parentNode?.insertBefore(node, anchor));
+        return next;
+      });
     });
   } else {
     parent.append(...nodes(child));

@@ -1,6 +1,6 @@
 // Small parts that several panels use: buttons, menus, dialogs.
 
-import { h } from "./dom.js";
+import { h, refocused } from "./dom.js";
 import { icon } from "./icons.js";
 import { effect } from "./signal.js";
 import { t } from "./i18n.js";
@@ -47,7 +47,14 @@ export function menu(props, face, content) {
   };
   let end = () => {};
   function open() {
-    end = effect(() => panel.replaceChildren(h("div", {}, content(close))));
+    end = effect(() => {
+      const made = h("div", {}, content(close));
+      refocused([...panel.children], () => {
+        panel.replaceChildren(made);
+        return [made];
+      });
+      if (!panel.hidden) keepInside(panel);
+    });
     panel.hidden = false;
     button.setAttribute("aria-expanded", "true");
     document.addEventListener("pointerdown", outside);
