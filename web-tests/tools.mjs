@@ -11,6 +11,19 @@ export async function openRun(open, options = {}) {
   return page;
 }
 
+/** Holds requests to an address back until the function that it gives is called. */
+export async function held(page, address) {
+  let arrive = () => {};
+  const late = new Promise((resolve) => {
+    arrive = resolve;
+  });
+  await page.route(address, async (route) => {
+    await late;
+    await route.fallback();
+  });
+  return arrive;
+}
+
 /** The number of the first arrow whose label contains `text`. */
 export async function arrow(page, text) {
   const row = page.locator("g.row.message", { hasText: text }).first();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fitsItsWindow, litBytes, openMessage, openRun } from "../tools.mjs";
+import { fitsItsWindow, held, litBytes, openMessage, openRun } from "../tools.mjs";
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 
@@ -113,14 +113,7 @@ export default {
 
   "what arrives late in an open menu takes no focus away": async ({ page }) => {
     const run = await openRun(page);
-    let arrive = () => {};
-    const late = new Promise((resolve) => {
-      arrive = resolve;
-    });
-    await run.route("**/api/scenarios", async (route) => {
-      await late;
-      await route.continue();
-    });
+    const arrive = await held(run, "**/api/scenarios");
     await run.reload();
     await run.waitForSelector(".steps .step", { state: "attached" });
     await run.focus("button.source");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { arrow, litBytes, openMessage, openRun, RUN, seconds } from "../tools.mjs";
+import { arrow, held, litBytes, openMessage, openRun, RUN, seconds } from "../tools.mjs";
 
 const shownCount = async (page) =>
   Number((await page.textContent(".counter")).split("/")[0].replace(/\D/g, ""));
@@ -127,6 +127,40 @@ export default {
     assert.equal(await digest(), whole, "mended, it is the run that it was");
   },
 
+  "two faults by two quick clicks are both in the run": async ({ page }) => {
+    const run = await openRun(page);
+    await run.keyboard.press("Home");
+    const arrive = await held(run, "**/api/runs");
+    await run.locator("g.node[data-host='dns.cs.umass.edu']").click();
+    await run.click(".fault[data-fault=down]");
+    await run.click(".fault[data-fault=slow]");
+    arrive();
+    await run.locator(".fault-chip").nth(1).waitFor();
+    const both = await run.locator(".fault-chip").count();
+    assert.equal(both, 2);
+  },
+
+  "of two scenarios opened one after the other the second is shown": async ({ page }) => {
+    const run = await openRun(page);
+    const arrive = await held(run, "**/api/runs");
+    const named = () => run.textContent(".source-name");
+    const before = await named();
+    await run.evaluate(() => {
+      location.hash = "#run=mail-andrea-carlos";
+    });
+    await run.waitForFunction((old) => document.querySelector(".source-name").textContent !== old,
+      before);
+    await run.evaluate(() => {
+      location.hash = "#course";
+    });
+    await run.waitForSelector("body[data-view=course]");
+    const answered = run.waitForResponse("**/api/runs");
+    arrive();
+    await (await answered).finished();
+    await run.waitForSelector(".station");
+    assert.equal(await run.getAttribute("body", "data-view"), "course");
+  },
+
   "a mail server is made to say 451 by click, and the message stays in the queue": async (
     { page, shot },
   ) => {
@@ -171,6 +205,24 @@ export default {
     await run.click(".filter .icon-button[aria-label*='language']");
     await run.waitForSelector("dialog .command");
     assert.ok(await run.locator("dialog .command").count() > 5, "examples");
+  },
+
+  "a filter that is asked for while the page opens holds": async ({ page }) => {
+    const run = await openRun(page);
+    const arrive = await held(run, "**/api/runs");
+    await run.reload();
+    await run.fill("#filter", "dns && to:nobody");
+    await run.press("#filter", "Enter");
+    arrive();
+    await run.waitForSelector(".steps .step", { state: "attached" });
+    await run.waitForFunction(() => document.querySelectorAll("g.row.message").length === 0);
+    assert.equal(await run.inputValue("#filter"), "dns && to:nobody");
+  },
+
+  "a link with a filter that is not one says where it is wrong": async ({ page }) => {
+    const run = await page("/#run=dns-iterated&filter=dns+%26%26+qname~");
+    await run.waitForSelector(".filter-error:not([hidden])");
+    assert.equal(await run.inputValue("#filter"), "dns && qname~");
   },
 
   "what is shown is saved as pcapng, JSON lines and Mermaid": async ({ page }) => {

@@ -55,8 +55,9 @@ const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]
 
 /** @param {Node[]} parts @returns {HTMLElement[]} what can have the focus in them, in order */
 function focusable(parts) {
-  return parts.flatMap((part) => (part instanceof Element
+  const inside = parts.flatMap((part) => (part instanceof Element
     ? [part, ...part.querySelectorAll("*")].filter((inner) => inner.matches(FOCUSABLE)) : []));
+  return /** @type {HTMLElement[]} */ (inside);
 }
 
 /** What an element stands for, whatever language it speaks. @param {Element} element */

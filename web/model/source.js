@@ -25,24 +25,40 @@ let timer = 0;
 /** Network time of the page's time 0, in milliseconds. */
 let origin = 0;
 let follow = true;
+/** How often something was opened, and a filter asked for: an answer that was overtaken by a
+ * newer wish shows nothing. */
+let opened = 0;
+let filtered = 0;
+/** The filter that was asked for last. */
+let wanted = "";
+/** Changes of a run, one after the other: each begins with what the one before has made. */
+let changing = Promise.resolve();
 
 /** Shows what the address names; called at the start and whenever it changes. */
-export async function open() {
+export const open = () => openAt(undefined);
+
+/** @param {number | undefined} at time of the cursor in a run, in nanoseconds: goes on there */
+async function openAt(at) {
+  opened += 1;
+  const mine = opened;
+  const overtaken = () => mine !== opened;
   const route = parseRoute(location.hash);
+  wanted = route.filter ?? "";
+  store.loading.set("");
   try {
-    if (route.view === "run" && route.scenario) await openRun(route);
+    if (route.view === "run" && route.scenario) await openRun(route, overtaken, at);
     else if (route.view === "course") store.view.set("course");
-    else await openLive(route);
+    else await openLive(route, overtaken);
   } catch (error) {
-    store.complain(error);
-  } finally {
-    store.loading.set("");
+    if (!overtaken()) store.complain(error);
   }
+  if (!overtaken()) store.loading.set("");
 }
 
-/** @param {Route} route */
-async function openLive(route) {
+/** @param {Route} route @param {() => boolean} overtaken */
+async function openLive(route, overtaken) {
   const [status, world] = await Promise.all([api.status(), api.world()]);
+  if (overtaken()) return;
   origin = status.now_ns / MS - performance.now();
   player.pause();
   fold.reset();
@@ -61,7 +77,7 @@ async function openLive(route) {
   setFollow(true);
   listen(0);
   await refreshFaults();
-  await setFilter(route.filter ?? "");
+  if (!overtaken()) await setFilter(wanted);
 }
 
 /** @param {number} after */
@@ -120,7 +136,9 @@ const isNew = (id) => typeof id === "number" && !store.hostsById.peek().has(id);
 
 /** Hosts join the network while programs run in it. */
 function refreshWorld() {
-  api.world().then(store.world.set).catch(store.complain);
+  api.world().then((world) => {
+    if (store.view.peek() === "live") store.world.set(world);
+  }).catch(store.complain);
 }
 
 function moveClock() {
@@ -147,10 +165,11 @@ export function toggle() {
   else player.play();
 }
 
-/** @param {Route} route */
-async function openRun(route) {
+/** @param {Route} route @param {() => boolean} overtaken @param {number | undefined} at */
+async function openRun(route, overtaken, at) {
   store.loading.set(route.scenario ?? "");
   const run = await api.run(route.scenario ?? "", route.seed, route.changes ?? []);
+  if (overtaken()) return;
   stream?.close();
   stream = null;
   waiting = [];
@@ -173,8 +192,10 @@ async function openRun(route) {
     store.faults.set((run.changes ?? []).map(({ at, shown }, id) => ({ id, at, shown })));
     player.seek(0, 0);
   });
-  await setFilter(route.filter ?? "");
-  if (route.message) {
+  if (at !== undefined) {
+    player.seek(at);
+    player.play();
+  } else if (route.message) {
     player.seekEvent(route.message);
     store.selected.set(route.message);
   } else if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
@@ -182,6 +203,7 @@ async function openRun(route) {
   } else {
     player.play();
   }
+  await setFilter(wanted);
 }
 
 /** The address of what is shown now. @param {number} [message] @returns {string} */
@@ -195,21 +217,32 @@ export function here(message) {
   return formatRoute({ view: "live", message, filter });
 }
 
-/** Asks the server which events a filter lets through. @param {string} text */
+/** Asks the server which events a filter lets through. One that it does not understand
+ * changes nothing and is told below the field. @param {string} text */
 export async function setFilter(text) {
+  filtered += 1;
+  const mine = filtered;
+  wanted = text;
+  store.mistake.set(null);
   const live = store.view.peek() === "live";
   const answer = text ? await api.filter(text, live ? null : store.run.peek()?.id ?? null) : null;
-  if (answer && !answer.ok) return answer.error;
+  if (mine !== filtered) return;
+  if (answer && !answer.ok) {
+    wanted = store.filterText.peek();
+    store.mistake.set({ text, ...answer.error });
+    return;
+  }
   batch(() => {
     store.filterText.set(text);
     store.hits.set(answer ? new Set(answer.hits) : null);
   });
   if (live) listen(store.log.peek().events.at(-1)?.id ?? 0);
-  return null;
 }
 
 export async function refreshFaults() {
-  if (store.view.peek() === "live") store.faults.set((await api.faults()).faults);
+  if (store.view.peek() !== "live") return;
+  const { faults } = await api.faults();
+  if (store.view.peek() === "live") store.faults.set(faults);
 }
 
 /**
@@ -231,18 +264,24 @@ export async function mend(id) {
     await api.removeFault(id);
     return refreshFaults();
   }
-  return again((changes) => changes.filter((_, index) => index !== id));
+  const gone = JSON.stringify(store.run.peek()?.changes?.[id]);
+  return again((changes) => {
+    const at = changes.findIndex((one) => JSON.stringify(one) === gone);
+    return changes.filter((_, index) => index !== at);
+  });
 }
 
 /** @param {(changes: Change[]) => Change[]} change */
-async function again(change) {
-  const run = store.run.peek();
-  if (!run) return;
-  const at = store.now.peek();
-  const { scenario, seed } = run;
-  const changes = change(run.changes ?? []);
-  history.replaceState(null, "", formatRoute({ view: "run", scenario, seed, changes }));
-  await open();
-  player.seek(at);
-  player.play();
+function again(change) {
+  const asked = store.run.peek()?.scenario;
+  changing = changing.catch(() => {}).then(async () => {
+    const run = store.run.peek();
+    if (!run || store.view.peek() !== "run" || run.scenario !== asked) return;
+    const at = store.now.peek();
+    const { scenario, seed } = run;
+    const changes = change(run.changes ?? []);
+    history.replaceState(null, "", formatRoute({ view: "run", scenario, seed, changes }));
+    await openAt(at);
+  });
+  return changing;
 }

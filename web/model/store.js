@@ -44,6 +44,9 @@ export const notesShown = signal(recall("notes", "no") === "yes");
 /** The filter that holds, and the events that it lets through (null: all). */
 export const filterText = signal("");
 export const hits = signal(/** @type {Set<number> | null} */ (null));
+/** What is wrong with the filter that was asked for last.
+ * @typedef {{ text: string, column: number, message: { en: string, es: string } }} FilterError */
+export const mistake = signal(/** @type {FilterError | null} */ (null));
 /** Faults that are in force (live) or part of the run. */
 export const faults = signal(/** @type {any[]} */ ([]));
 /** Whether the server's stream of live events is connected. */

@@ -25,7 +25,9 @@ export function coursePanel() {
     const lang = language.get();
     if (store.view.get() !== "course") return;
     stations.set(null);
-    api.course(lang).then((answer) => stations.set(answer.stations)).catch(store.complain);
+    api.course(lang).then((answer) => {
+      if (language.peek() === lang) stations.set(answer.stations);
+    }).catch(store.complain);
   });
   return h("main", { class: "course", tabindex: "0", "aria-label": () => t("course") },
     h("div", { class: "course-page" },

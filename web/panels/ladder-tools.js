@@ -3,16 +3,12 @@
 import { h } from "../base/dom.js";
 import { icon } from "../base/icons.js";
 import { either, t } from "../base/i18n.js";
-import { effect, signal } from "../base/signal.js";
+import { effect } from "../base/signal.js";
 import { remember } from "../base/storage.js";
 import { dialog, iconButton, menu } from "../base/widgets.js";
 import * as api from "../model/api.js";
 import { setFilter } from "../model/source.js";
 import * as store from "../model/store.js";
-
-/** @typedef {{ column: number, message: { en: string, es: string } }} FilterError */
-
-const mistake = signal(/** @type {FilterError | null} */ (null));
 
 /** @param {boolean} on */
 export function setNotesShown(on) {
@@ -24,34 +20,35 @@ export function filterField() {
   const input = h("input", {
     id: "filter", type: "text", autocomplete: "off", spellcheck: "false", class: "mono",
     placeholder: () => t("filter_example"), "aria-label": () => t("filter"),
-    "aria-invalid": () => String(mistake.get() !== null), "aria-describedby": "filter-error",
+    "aria-invalid": () => String(store.mistake.get() !== null), "aria-describedby": "filter-error",
     onkeydown: (/** @type {KeyboardEvent} */ event) => {
       if (event.key === "Escape") input.blur();
     },
-    oninput: () => mistake.set(null),
+    oninput: () => store.mistake.set(null),
   });
   effect(() => {
     input.value = store.filterText.get();
   });
-  const apply = async (/** @type {Event} */ event) => {
+  effect(() => {
+    // Also one that came with a link.
+    const wrong = store.mistake.get();
+    if (wrong) input.value = wrong.text;
+  });
+  const apply = (/** @type {Event} */ event) => {
     event.preventDefault();
-    try {
-      mistake.set((await setFilter(input.value.trim())) ?? null);
-    } catch (error) {
-      store.complain(error);
-    }
+    setFilter(input.value.trim()).catch(store.complain);
   };
   return h("form", { class: "filter", role: "search", onsubmit: apply },
     icon("filter", 14), input,
     h("button", {
       type: "button", class: "icon-button", hidden: () => !store.filterText.get(),
       "aria-label": () => t("filter_clear"), title: () => t("filter_clear"),
-      onclick: () => setFilter("").then(() => mistake.set(null)).catch(store.complain),
+      onclick: () => setFilter("").catch(store.complain),
     }, icon("close", 13)),
     iconButton("help", "filter_help", help),
-    h("p", { id: "filter-error", class: "filter-error", hidden: () => !mistake.get() },
-      () => mistake.get() && t("filter_error", {
-        column: mistake.get()?.column ?? 0, message: either(mistake.get()?.message),
+    h("p", { id: "filter-error", class: "filter-error", hidden: () => !store.mistake.get() },
+      () => store.mistake.get() && t("filter_error", {
+        column: store.mistake.get()?.column ?? 0, message: either(store.mistake.get()?.message),
       })));
 }
 

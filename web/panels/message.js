@@ -26,19 +26,22 @@ const KEPT_MAX = 200;
 /** @type {Map<string, MessageView>} */
 const kept = new Map();
 const detail = signal(/** @type {MessageView | null} */ (null));
+/** Which message is waited for. */
+let awaited = "";
 
 /** Fetches what the chosen message means. */
 function follow() {
   const event = store.chosen.get();
   const run = store.view.get() === "run" ? store.run.get()?.id ?? null : null;
+  awaited = event?.type === "message" ? `${run}/${event.id}` : "";
   if (event?.type !== "message") return detail.set(null);
-  const key = `${run}/${event.id}`;
+  const key = awaited;
   const known = kept.get(key);
   if (known) return detail.set(known);
   api.message(run, event.id).then((message) => {
     if (kept.size >= KEPT_MAX) kept.clear();
     kept.set(key, message);
-    if (store.selected.peek() === event.id) detail.set(message);
+    if (awaited === key) detail.set(message);
   }).catch(store.complain);
 }
 
