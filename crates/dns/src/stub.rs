@@ -6,20 +6,25 @@
 //!   query ──TCP──▶ server            RFC 7766 §5
 //!         ◀── reply ─────
 //! ```
-//! A client that knows several servers asks the next when one does not answer, or cannot.
+//! A client that knows several servers asks the next when one does not answer, or cannot, and
+//! remembers for a while who did not (`stub/servers.rs`).
+
+mod servers;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use capa7_dissect::{Cause, Causes};
 use capa7_dns_proto::message::{Edns, EdnsOption, Message, ParseError, Question};
-use capa7_dns_proto::{Name, Rcode, RecordType};
+use capa7_dns_proto::{Name, Opcode, Rcode, RecordType};
 use capa7_net::Host;
 use rand::Rng as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use self::servers::Servers;
 use crate::frames::{Frames, frame};
 
 /// How to ask.
@@ -35,7 +40,7 @@ pub struct StubOptions {
     pub payload_octets: u16,
     /// Ask by TCP from the start.
     pub tcp: bool,
-    /// Datagrams sent before giving up.
+    /// Datagrams sent to each server before giving up.
     pub tries: u32,
     /// How long each try waits.
     pub patience: Duration,
@@ -111,13 +116,11 @@ pub enum StubError {
 }
 
 /// A stub resolver on a host (RFC 1034 §5.3.1): it asks its server and follows
-/// nothing by itself.
+/// nothing by itself. Clones know of each other which servers did not answer.
 #[derive(Clone, Debug)]
 pub struct StubClient {
     host: Host,
-    server: SocketAddr,
-    /// Asked in turn when it fails.
-    others: Vec<SocketAddr>,
+    servers: Arc<Mutex<Servers>>,
     options: StubOptions,
 }
 
@@ -125,14 +128,17 @@ impl StubClient {
     /// A client that asks `server` as a host's own stub does.
     #[must_use]
     pub fn new(host: Host, server: SocketAddr) -> Self {
-        Self { host, server, others: Vec::new(), options: StubOptions::default() }
+        let servers = Arc::new(Mutex::new(Servers::new([server])));
+        Self { host, servers, options: StubOptions::default() }
     }
 
     /// The same client, which asks these in turn when its server does not answer, or
-    /// answers that it cannot (RFC 1123 §6.1.3.3).
+    /// answers that it cannot (RFC 1123 §6.1.3.3). One that did not answer is asked
+    /// after the others for 30 s, and then, beside the next question, whether it is back.
     #[must_use]
     pub fn or(mut self, others: impl IntoIterator<Item = SocketAddr>) -> Self {
-        self.others.extend(others);
+        let known = self.servers().known();
+        self.servers = Arc::new(Mutex::new(Servers::new(known.into_iter().chain(others))));
         self
     }
 
@@ -164,23 +170,87 @@ impl StubClient {
     /// As for [`StubClient::query`].
     pub async fn exchange(&self, message: Message, cause: Cause) -> Result<StubReply, StubError> {
         let begin = self.host.now();
-        let mut outcome = self.ask(self.server, message.clone(), cause).await;
-        for other in &self.others {
-            if outcome.as_ref().is_ok_and(|reply| is_served(&reply.message)) {
-                break;
-            }
-            let next = self.ask(*other, message.clone(), cause).await;
-            // Any reply says more than none.
-            if next.is_ok() || outcome.is_err() {
-                outcome = next;
-            }
-        }
-        let mut reply = outcome?;
+        self.probe(&message, cause);
+        let mut reply = self.ask_in_turn(message, cause).await?;
         reply.took = self.host.now().since(begin);
         Ok(reply)
     }
 
+    /// Round after round, each time of all that did not answer yet; those that were silent
+    /// before are asked from the second round on.
+    async fn ask_in_turn(&self, message: Message, cause: Cause) -> Result<StubReply, StubError> {
+        let with_tries = |server| (server, self.options.tries.max(1));
+        let (live, silent) = self.servers().by_standing();
+        let mut waiting: Vec<_> = live.into_iter().map(with_tries).collect();
+        let mut later: Vec<_> = silent.into_iter().map(with_tries).collect();
+        loop {
+            if waiting.is_empty() {
+                waiting.append(&mut later);
+            }
+            let (mut told, mut again) = (None, Vec::new());
+            let mut failure = None;
+            for (server, left) in waiting {
+                match self.ask(server, message.clone(), cause).await {
+                    Ok(reply) if is_served(&reply.message) => return Ok(reply),
+                    Ok(reply) => told = Some(reply),
+                    // By TCP it was the only try.
+                    Err(error) => {
+                        if matches!(error, StubError::NoAnswer { tries: 2.., .. }) && left > 1 {
+                            again.push((server, left - 1));
+                        }
+                        failure = Some(error);
+                    }
+                }
+            }
+            // Any reply says more than none.
+            if let Some(reply) = told {
+                return Ok(reply);
+            }
+            again.append(&mut later);
+            match failure {
+                Some(error) if again.is_empty() => return Err(error),
+                _ => waiting = again,
+            }
+        }
+    }
+
+    /// Asks a server that was silent the same question, if it is time to: the reply is
+    /// waited for by nobody.
+    fn probe(&self, message: &Message, cause: Cause) {
+        // Nothing else is safe to be done twice.
+        if message.header.opcode != Opcode::QUERY {
+            return;
+        }
+        let Some(server) = self.servers().to_probe(self.host.now()) else { return };
+        let (stub, message) = (self.clone(), message.clone());
+        let work = async move {
+            if let Err(error) = stub.ask(server, message, cause).await {
+                tracing::debug!(%error, "the name server is not back");
+            }
+        };
+        self.host.spawn("probe", work).detach();
+    }
+
+    /// Asks one server once, and remembers whether it said anything.
     async fn ask(
+        &self,
+        server: SocketAddr,
+        message: Message,
+        cause: Cause,
+    ) -> Result<StubReply, StubError> {
+        let outcome = self.ask_once(server, message, cause).await;
+        match &outcome {
+            Ok(_) | Err(StubError::Malformed { .. } | StubError::Mismatch { .. }) => {
+                self.servers().answered(server);
+            }
+            Err(StubError::NoAnswer { .. } | StubError::Network { .. }) => {
+                self.servers().was_silent(server, self.host.now());
+            }
+        }
+        outcome
+    }
+
+    async fn ask_once(
         &self,
         server: SocketAddr,
         message: Message,
@@ -195,6 +265,10 @@ impl StubClient {
             return self.ask_tcp(server, message, reply.cause).await;
         }
         Ok(reply)
+    }
+
+    fn servers(&self) -> MutexGuard<'_, Servers> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn message(&self, question: Question) -> Message {
@@ -221,38 +295,34 @@ impl StubClient {
         cause: Cause,
     ) -> Result<StubReply, StubError> {
         let network = |error| StubError::Network { server, error };
-        let mut rng = self.host.rng();
-        for _ in 0..self.options.tries.max(1) {
-            // A fresh id and source port for each datagram (RFC 5452 §9.2).
-            query.header.id = rng.random();
-            let octets = query.write().map_err(|error| network(io::Error::other(error)))?;
-            let socket = self.host.bind_udp(any_of(server)).map_err(network)?;
-            socket.send_to(octets, server, cause).await.map_err(network)?;
-            let wait = async {
-                loop {
-                    let datagram = socket.recv_from().await?;
-                    if datagram.from != server {
-                        continue;
-                    }
-                    if let Some(message) = reply_to(&query, &datagram.bytes) {
-                        return Ok(StubReply {
-                            message,
-                            octets: datagram.bytes,
-                            server,
-                            took: Duration::ZERO,
-                            tcp: false,
-                            cause: datagram.cause,
-                        });
-                    }
+        // A fresh id and source port for each datagram (RFC 5452 §9.2).
+        query.header.id = self.host.rng().random();
+        let octets = query.write().map_err(|error| network(io::Error::other(error)))?;
+        let socket = self.host.bind_udp(any_of(server)).map_err(network)?;
+        socket.send_to(octets, server, cause).await.map_err(network)?;
+        let wait = async {
+            loop {
+                let datagram = socket.recv_from().await?;
+                if datagram.from != server {
+                    continue;
                 }
-            };
-            match self.host.timeout(self.options.patience, wait).await {
-                Ok(reply) => return reply.map_err(network),
-                Err(_elapsed) => {}
+                if let Some(message) = reply_to(&query, &datagram.bytes) {
+                    return Ok(StubReply {
+                        message,
+                        octets: datagram.bytes,
+                        server,
+                        took: Duration::ZERO,
+                        tcp: false,
+                        cause: datagram.cause,
+                    });
+                }
             }
-        }
+        };
         let StubOptions { tries, patience, .. } = self.options;
-        Err(StubError::NoAnswer { server, tries: tries.max(1), patience })
+        match self.host.timeout(patience, wait).await {
+            Ok(reply) => reply.map_err(network),
+            Err(_elapsed) => Err(StubError::NoAnswer { server, tries: tries.max(1), patience }),
+        }
     }
 
     async fn ask_tcp(
