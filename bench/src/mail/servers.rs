@@ -1,10 +1,13 @@
 //! The servers, each in a folder of its own, on ports above 1024 of 127.0.0.1.
 
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use capa7_peers::dovecot::Dovecot;
+use capa7_peers::postfix::Postfix;
 
 use crate::processes::{EVERY_CORE, Server, find};
 
@@ -55,69 +58,54 @@ fn start_capa7(folder: &Path, port: u16) -> Result<Server> {
 /// Postfix with the settings that Debian ships, delivering to a Maildir.
 pub(super) fn postfix(folder: &Path) -> Result<Server> {
     let home = folder.join("postfix");
-    let (postfix, _) = user("postfix")?;
-    for part in ["conf", "spool", "data", "mail"] {
-        std::fs::create_dir_all(home.join(part))?;
-    }
+    std::fs::create_dir_all(&home)?;
     open_to_all(&home)?;
-    chown(home.join("data"), Some(postfix), None)?;
-    let (nobody, nogroup) = user("nobody")?;
-    chown(home.join("mail"), Some(nobody), Some(nogroup))?;
-    for file in ["postfix-files", "dynamicmaps.cf"] {
-        std::fs::copy(Path::new("/etc/postfix").join(file), home.join("conf").join(file))?;
-    }
     let at = home.display();
-    std::fs::write(
-        home.join("conf/main.cf"),
-        format!(
-            "compatibility_level = 3.6\nqueue_directory = {at}/spool\ndata_directory = {at}/data\n\
-             command_directory = /usr/sbin\ndaemon_directory = /usr/lib/postfix/sbin\n\
-             mail_owner = postfix\nsetgid_group = postdrop\nmyhostname = bench.test\n\
-             mydestination =\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\n\
-             mynetworks = 127.0.0.0/8\nvirtual_mailbox_domains = bench.test\n\
+    let postfix = Postfix {
+        hostname: "bench.test".to_owned(),
+        address: LOCAL,
+        settings: format!(
+            "mynetworks = 127.0.0.0/8\nvirtual_mailbox_domains = bench.test\n\
              virtual_mailbox_maps = static:all/\nvirtual_mailbox_base = {at}/mail\n\
-             virtual_uid_maps = static:{nobody}\nvirtual_gid_maps = static:{nogroup}\n\
-             maillog_file = {at}/mail.log\nmaillog_file_prefixes = {at}\n\
-             smtpd_peername_lookup = no\n"
+             virtual_uid_maps = static:{NOBODY}\nvirtual_gid_maps = static:{NOBODY}\n"
         ),
-    )?;
-    let mut services = format!("127.0.0.1:{POSTFIX_PORT} inet n - n - - smtpd\n");
-    services.push_str(POSTFIX_SERVICES);
-    std::fs::write(home.join("conf/master.cf"), services)?;
+        services: format!(
+            "127.0.0.1:{POSTFIX_PORT} inet n - n - - smtpd\nvirtual unix - n n - - virtual\n"
+        ),
+        folder: home,
+    };
+    postfix.write()?;
     let program = find("postfix").context("postfix")?;
-    let conf = home.join("conf");
-    let command = [program.as_str(), "-c", &conf.to_string_lossy(), "start-fg"];
-    let log = folder.join("postfix.log");
-    Server::start_on(EVERY_CORE, "Postfix", POSTFIX_PORT, &command, &log, greets)
+    let command = postfix.command(Path::new(&program), "start-fg");
+    start("Postfix", POSTFIX_PORT, &command, &folder.join("postfix.log"))
 }
 
 /// Dovecot with its fastest format of one file a message (sdbox).
 pub(super) fn dovecot(folder: &Path) -> Result<Server> {
     let home = folder.join("dovecot");
-    for part in ["run", "state", "mail"] {
-        std::fs::create_dir_all(home.join(part))?;
-    }
+    std::fs::create_dir_all(&home)?;
     open_to_all(&home)?;
-    let (nobody, nogroup) = user("nobody")?;
-    chown(home.join("mail"), Some(nobody), Some(nogroup))?;
-    let at = home.display();
-    let conf = home.join("dovecot.conf");
-    std::fs::write(
-        &conf,
-        format!(
-            "protocols = imap\nlisten = 127.0.0.1\nbase_dir = {at}/run\nstate_dir = {at}/state\n\
-             log_path = {at}/log\nssl = no\ndisable_plaintext_auth = no\n\
-             mail_location = sdbox:{at}/mail/%u\nmail_fsync = optimized\nfirst_valid_uid = 1\n\
-             passdb {{\n driver = static\n args = nopassword=y\n}}\n\
-             userdb {{\n driver = static\n args = uid=nobody gid=nogroup home={at}/mail/%u\n}}\n\
-             service imap-login {{\n inet_listener imap {{\n  port = {DOVECOT_PORT}\n }}\n \
-             inet_listener imaps {{\n  port = 0\n }}\n}}\n"
-        ),
-    )?;
+    let dovecot = Dovecot {
+        folder: home,
+        address: LOCAL,
+        imap: DOVECOT_PORT,
+        pop3: None,
+        storage: "sdbox",
+        users: USERS.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        tls: None,
+        more: String::new(),
+    };
+    dovecot.write()?;
     let program = find("dovecot").context("dovecot")?;
-    let command = [program.as_str(), "-F", "-c", &conf.to_string_lossy()];
-    let log = folder.join("dovecot.log");
-    Server::start_on(EVERY_CORE, "Dovecot", DOVECOT_PORT, &command, &log, greets)
+    let command = dovecot.command(Path::new(&program));
+    start("Dovecot", DOVECOT_PORT, &command, &folder.join("dovecot.log"))
+}
+
+fn start(name: &'static str, port: u16, command: &Command, log: &Path) -> Result<Server> {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words.map(std::ffi::OsStr::to_string_lossy).collect();
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    Server::start_on(EVERY_CORE, name, port, &words, log, greets)
 }
 
 /// Whether something greets at the port.
@@ -143,15 +131,6 @@ fn open_to_all(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The numbers of a user and its group.
-fn user(name: &str) -> Result<(u32, u32)> {
-    let book = std::fs::read_to_string("/etc/passwd")?;
-    let line = book.lines().find(|line| line.split(':').next() == Some(name));
-    let mut fields = line.with_context(|| format!("no user {name}"))?.split(':').skip(2);
-    let mut next = || anyhow::Ok(fields.next().context("a short line in passwd")?.parse()?);
-    Ok((next()?, next()?))
-}
-
 /// To whom `smtp-source` sends.
 pub(super) const RECIPIENT: &str = "u0@bench.test";
 
@@ -169,22 +148,6 @@ const CAPA7_SMTP_PORT: u16 = 15_250;
 const CAPA7_IMAP_PORT: u16 = 15_251;
 const POSTFIX_PORT: u16 = 15_252;
 const DOVECOT_PORT: u16 = 15_253;
-
-/// The services behind smtpd that a delivery needs, none in a cage.
-const POSTFIX_SERVICES: &str = "\
-pickup    unix  n       -       n       60      1       pickup
-cleanup   unix  n       -       n       -       0       cleanup
-qmgr      unix  n       -       n       300     1       qmgr
-tlsmgr    unix  -       -       n       1000?   1       tlsmgr
-rewrite   unix  -       -       n       -       -       trivial-rewrite
-bounce    unix  -       -       n       -       0       bounce
-defer     unix  -       -       n       -       0       bounce
-trace     unix  -       -       n       -       0       bounce
-verify    unix  -       -       n       -       1       verify
-proxymap  unix  -       -       n       -       -       proxymap
-error     unix  -       -       n       -       -       error
-retry     unix  -       -       n       -       -       error
-virtual   unix  -       n       n       -       -       virtual
-anvil     unix  -       -       n       -       1       anvil
-postlog   unix-dgram n  -       n       -       1       postlogd
-";
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Whose the mail is, on Debian and elsewhere.
+const NOBODY: u32 = 65_534;

@@ -18,8 +18,14 @@
 #![forbid(unsafe_code)]
 
 #[cfg(unix)]
+mod accounts;
+#[cfg(unix)]
+pub mod dovecot;
+#[cfg(unix)]
 pub mod mail_site;
 mod ports;
+#[cfg(unix)]
+pub mod postfix;
 
 use std::env;
 use std::ffi::OsStr;
