@@ -75,15 +75,21 @@ pub(crate) fn tell_who_waits(text: &str) {
 
 /// Sends what the program's parts log to standard error: warnings by default,
 /// what `CAPA7_LOG` says otherwise (`info`, `capa7_dns=debug`). Colours are for
-/// terminals; in a file they would be noise, and `NO_COLOR` is against them.
+/// terminals that have them; `NO_COLOR` is against them.
 pub(crate) fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("CAPA7_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal() && !no_color)
+        .with_ansi(obeys_escapes() && !no_color)
         .with_writer(std::io::stderr)
         .without_time()
         .try_init();
+}
+
+/// Whether standard error is a terminal in which escape sequences do something; in a file
+/// and in one that calls itself `dumb` they are noise.
+pub(crate) fn obeys_escapes() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }

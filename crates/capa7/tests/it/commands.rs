@@ -182,6 +182,49 @@ fn a_reader_that_goes_away_is_no_failure() {
     }
 }
 
+/// Runs the binary at a terminal of its own, and hands on what it shows there.
+const AT_A_TERMINAL: &str = "
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+while True:
+    try:
+        octets = os.read(terminal, 65536)
+    except OSError:
+        break
+    if not octets:
+        break
+    sys.stdout.buffer.write(octets)
+os.waitpid(pid, 0)
+";
+
+// no-color.org; terminfo(5) says what `dumb` is.
+#[test]
+fn colours_are_for_terminals_that_have_them_and_nobody_forbids() {
+    let Some(python) = capa7_peers::need("python3") else { return };
+    let folder = Folder::new();
+    let logs = ["run", "dns-iterated", "--mode", "loopback"];
+    for words in [&["--help"][..], &["--nonsense"], &["mail", "--help"], &logs] {
+        let check = |settings: &[(&str, &str)], is_coloured: bool| {
+            let mut command = std::process::Command::new(&python);
+            command.args(["-c", AT_A_TERMINAL, env!("CARGO_BIN_EXE_capa7")]).args(words);
+            command.env_remove("NO_COLOR").env("TERM", "xterm").env("CAPA7_LOG", "trace");
+            command.env("XDG_RUNTIME_DIR", folder.path()).env("TMPDIR", folder.path());
+            let said = Said::by(command.envs(settings.iter().copied())).out;
+            assert!(!said.is_empty(), "{words:?}");
+            assert_eq!(said.contains('\u{1b}'), is_coloured, "{words:?} {settings:?} {said}");
+        };
+        check(&[], true);
+        // Empty is as if it were not set.
+        check(&[("NO_COLOR", "")], true);
+        check(&[("NO_COLOR", "1")], false);
+        check(&[("TERM", "dumb")], false);
+        let said = Said::by(folder.capa7(words).env("TERM", "xterm").env("CAPA7_LOG", "trace"));
+        assert!(!format!("{}{}", said.out, said.err).contains('\u{1b}'), "{words:?}");
+    }
+}
+
 #[test]
 fn help_names_every_command_and_only_those_that_work() {
     let folder = Folder::new();

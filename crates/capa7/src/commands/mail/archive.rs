@@ -5,7 +5,7 @@
 //! configuration's user first, as the server does.
 
 use std::fs;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -233,7 +233,7 @@ fn is_root() -> Result<bool> {
     Ok(fs::metadata("/proc/self").context("/proc is not there: mount it")?.uid() == 0)
 }
 
-/// One line on a terminal; nothing in a pipe.
+/// One line on a terminal that can write over it; nothing elsewhere.
 struct Progress {
     verb: &'static str,
     is_shown: bool,
@@ -242,13 +242,13 @@ struct Progress {
 
 impl Progress {
     fn new(verb: &'static str) -> Self {
-        Self { verb, is_shown: std::io::stderr().is_terminal(), count: 0 }
+        Self { verb, is_shown: output::obeys_escapes(), count: 0 }
     }
 
     fn show(&mut self, report: &Report) {
         self.count += 1;
         if self.is_shown && self.count.is_multiple_of(SHOWN_EVERY) {
-            let (verb, place) = (self.verb, &report.place);
+            let (verb, place) = (self.verb, capa7_mail::agent::for_terminal(&report.place));
             let mut err = std::io::stderr().lock();
             let _ = write!(err, "\r\x1b[K{} messages {verb}: {place}", report.messages);
             let _ = err.flush();
