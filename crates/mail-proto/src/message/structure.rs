@@ -121,7 +121,7 @@ impl Structure {
 }
 
 /// Further parts are not told apart: they are the last one's body. Real
-/// messages have some dozens.
-pub const PARTS_MAX: usize = 10_000;
+/// messages have some dozens; ten thousand beside each other are within it.
+pub const PARTS_MAX: usize = 10_240;
 /// Parts inside parts; what is deeper is opaque.
 pub const DEPTH_MAX: usize = 100;

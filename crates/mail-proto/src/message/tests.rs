@@ -89,6 +89,19 @@ fn parts_without_a_type_have_the_default() {
     );
 }
 
+#[test]
+fn ten_thousand_parts_beside_each_other_are_told_apart() {
+    let mut message = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n".to_vec();
+    for _ in 0..10_000 {
+        message.extend_from_slice(b"--b\r\n\r\nx\r\n");
+    }
+    message.extend_from_slice(b"--b--\r\n");
+    let structure = scan(&message);
+    assert_eq!(structure.parts().len(), 1 + 10_000);
+    let last = structure.parts().last().unwrap();
+    assert_eq!(message.get(last.body.clone()), Some(b"x".as_slice()));
+}
+
 /// However many parts come, so many are told apart, and nothing is lost.
 #[test]
 fn further_parts_are_the_body_of_the_last() {

@@ -57,6 +57,8 @@ pub enum Refusal {
     Content(ContentFault),
     /// An earlier chunk was refused (RFC 3030 §2).
     ChunkRefused,
+    /// It is a browser, and what it sends may be a stranger's form.
+    WebClient,
     /// Errors were too many.
     ManyErrors,
     /// Commands that begin no message were too many.
@@ -115,6 +117,7 @@ impl Refusal {
             Self::ChunkRefused => {
                 permanent(503, 5, 1, "an earlier chunk was refused; RSET begins anew")
             }
+            Self::WebClient => Reply::new(421, Some((7, 0)), "this is no web server; goodbye"),
             Self::ManyErrors => Reply::new(421, Some((7, 0)), "too many errors; goodbye"),
             Self::ManyIdleCommands => {
                 Reply::new(421, Some((7, 0)), "too many commands without a message; goodbye")
@@ -136,6 +139,7 @@ impl Refusal {
             Self::Line(LineFault::BareCr | LineFault::BareLf | LineFault::Endless)
                 | Self::Data(_)
                 | Self::ManyLogIns
+                | Self::WebClient
                 | Self::ManyErrors
                 | Self::ManyIdleCommands
                 | Self::TimedOut

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use capa7_dissect::Cause;
 
-use super::command::{self, Command, RecipientPath};
+use super::command::{self, Command, CommandError, RecipientPath};
 use super::line::Inbox;
 use super::refusal::Refusal;
 use super::reply::Reply;
@@ -225,6 +225,10 @@ impl Session {
         self.counts.steps += 1;
         let command = match Command::parse(&line) {
             Ok(command) => command,
+            // What follows a request is text that whoever wrote the form has chosen.
+            Err(CommandError::Unknown(_)) if is_web_request(&line) => {
+                return self.refuse(&Refusal::WebClient, State::Commands(begun));
+            }
             Err(error) => return self.refuse(&Refusal::Command(error), State::Commands(begun)),
         };
         // RFC 5321 §3.1: after a greeting of 554 only QUIT is obeyed.
@@ -381,6 +385,11 @@ const fn is_idle(command: &Command) -> bool {
         command,
         Command::Mail(..) | Command::Rcpt(..) | Command::Data | Command::Bdat(_) | Command::Quit
     )
+}
+
+/// Whether a line is the first one of HTTP: `POST / HTTP/1.1`.
+fn is_web_request(line: &[u8]) -> bool {
+    line.windows(6).any(|some| some == b" HTTP/")
 }
 
 fn help() -> Reply {

@@ -103,21 +103,24 @@ impl<'c> Lexer<'c> {
 
     /// An atom, a quoted string or a literal.
     pub(crate) fn astring(&mut self) -> Lexed<Vec<u8>> {
-        match self.peek() {
-            Some(b'"' | b'{' | b'~') => self.string(),
-            _ => self.take_while("a word or a string", is_astring_char).map(<[u8]>::to_vec),
+        if self.is_at_string() {
+            return self.string();
         }
+        self.take_while("a word or a string", is_astring_char).map(<[u8]>::to_vec)
     }
 
     /// A pattern of `LIST`: as an astring, but also with `%` and `*`.
     pub(crate) fn list_mailbox(&mut self) -> Lexed<Vec<u8>> {
-        match self.peek() {
-            Some(b'"' | b'{' | b'~') => self.string(),
-            _ => {
-                let belongs = |byte| is_astring_char(byte) || matches!(byte, b'%' | b'*');
-                self.take_while("a pattern", belongs).map(<[u8]>::to_vec)
-            }
+        if self.is_at_string() {
+            return self.string();
         }
+        let belongs = |byte| is_astring_char(byte) || matches!(byte, b'%' | b'*');
+        self.take_while("a pattern", belongs).map(<[u8]>::to_vec)
+    }
+
+    /// A tilde begins a literal before a brace only; else it is a letter of an atom.
+    fn is_at_string(&self) -> bool {
+        matches!(self.peek(), Some(b'"' | b'{')) || self.rest().starts_with(b"~{")
     }
 
     /// A quoted string or a literal.

@@ -56,6 +56,12 @@ impl Session {
             self.leave_flood(literal);
             return;
         }
+        // RFC 3502 §6.3.11: an error, and the way for a client to cancel.
+        if literal.size == 0 {
+            self.framer.refuse();
+            self.abort(append, StatusText::new(Status::No, "a message of no octets cancels"));
+            return;
+        }
         append.step = Step::Beginning(literal);
         let request = StoreRequest::AppendBegin {
             mailbox: append.mailbox.clone(),

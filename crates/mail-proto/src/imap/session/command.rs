@@ -4,7 +4,7 @@ use super::refusal::of_command;
 use super::run::{Run, Then};
 use super::selected::Expunges;
 use super::{Doing, Output, Session, State, Tls};
-use crate::imap::command::{AppendPart, Command};
+use crate::imap::command::{AppendPart, Command, CommandError};
 use crate::imap::frame::{Frame, FrameLimits, Literal, Waits};
 use crate::imap::names::Names;
 use crate::imap::response::{Code, Status, StatusText};
@@ -23,6 +23,10 @@ impl Session {
         match frame {
             Frame::Command(octets) => {
                 let parsed = Command::parse(&octets, self.names());
+                // RFC 9051 §6.3.2: what was selected is not any more, even if this fails.
+                if matches!(parsed.command, Err(CommandError::Name(_))) && is_selection(&octets) {
+                    self.leave_mailbox();
+                }
                 drop(octets);
                 match (parsed.tag, parsed.command) {
                     (Some(tag), Ok(command)) => self.begin(tag, command),
@@ -326,6 +330,11 @@ fn needs(command: &Command) -> Needs {
 
 fn not_now() -> StatusText {
     StatusText::new(Status::Bad, "this command is not for this state")
+}
+
+fn is_selection(command: &[u8]) -> bool {
+    let verb = command.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+    [b"SELECT".as_slice(), b"EXAMINE"].iter().any(|one| verb.eq_ignore_ascii_case(one))
 }
 
 /// The tag that a line begins with.

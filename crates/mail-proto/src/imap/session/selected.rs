@@ -93,7 +93,7 @@ impl Session {
         self.ask(request, Run::Select(Select { tag, mailbox, access }));
     }
 
-    fn leave_mailbox(&mut self) {
+    pub(super) fn leave_mailbox(&mut self) {
         if matches!(self.state, State::Selected(_)) {
             // What follows is of another mailbox (RFC 9051 §7.1, CLOSED).
             let closed = StatusText::with_code(Status::Ok, Code::Closed, "the mailbox is left");

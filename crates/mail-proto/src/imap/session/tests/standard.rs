@@ -228,3 +228,41 @@ fn condstore_protects_what_another_changed() {
          1S: f OK STATUS completed",
     );
 }
+
+/// RFC 9051 §6.3.2: after a selection that fails no mailbox is selected, whatever is wrong
+/// with the name.
+#[test]
+fn a_selection_of_an_impossible_name_leaves_the_mailbox_too() {
+    let mut table = Table::new(1);
+    table.ask(0, "a login mrc secret");
+    assert!(table.ask(0, "b select inbox").contains("\nb OK [READ-WRITE]"));
+    let said = table.ask(0, "c examine \"\"");
+    assert!(said.starts_with("* OK [CLOSED] "), "{said}");
+    assert!(said.contains("\nc NO [CANNOT] "), "{said}");
+    assert_eq!(table.ask(0, "d check"), "d BAD this command is not for this state\r\n");
+}
+
+/// RFC 9051 §9, `atom-specials`: a tilde is none; before a brace it begins a literal8.
+#[test]
+fn a_tilde_may_begin_a_mailbox_name() {
+    let mut table = Table::new(1);
+    table.ask(0, "a login mrc secret");
+    assert_eq!(table.ask(0, "b create ~mrc"), "b OK CREATE completed\r\n");
+    let listed = "* LIST (\\HasNoChildren) \"/\" ~mrc\r\nc OK LIST completed\r\n";
+    assert_eq!(table.ask(0, "c list \"\" ~%"), listed);
+}
+
+/// RFC 3502 §6.3.11: a message of no octets "is an error, and MUST return a NO", and none of
+/// the others is kept.
+#[test]
+fn a_message_of_no_octets_cancels_an_append() {
+    let mut table = Table::new(1);
+    table.ask(0, "a login mrc secret");
+    let cancelled = "NO a message of no octets cancels\r\n";
+    assert_eq!(table.ask(0, "b append inbox {0}"), format!("b {cancelled}"));
+    assert_eq!(table.ask(0, "c append inbox {0+}\r\n"), format!("c {cancelled}"));
+    let two = "d append inbox {1+}\r\nx {0+}\r\n";
+    assert_eq!(table.ask(0, two), format!("d {cancelled}"));
+    let said = table.ask(0, "e status inbox (messages)");
+    assert_eq!(said, "* STATUS inbox (MESSAGES 0)\r\ne OK STATUS completed\r\n");
+}

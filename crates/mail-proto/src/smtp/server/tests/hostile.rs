@@ -138,6 +138,15 @@ fn too_many_errors_end_the_session() {
     assert!(driver.is_closed);
 }
 
+// A page that a browser shows can make it send a form to any port; the form's fields would
+// be commands.
+#[test]
+fn a_browser_is_turned_away_before_its_form_is_read() {
+    let mut driver = Driver::new(config());
+    let form = "POST / HTTP/1.1\r\nHost: x\r\n\r\nEHLO x\r\nMAIL FROM:<a@b.example>\r\n";
+    driver.expect_end(form.as_bytes(), "421 4.7.0 this is no web server");
+}
+
 #[test]
 fn too_many_commands_without_a_message_end_the_session() {
     let mut driver = Driver::new(SessionConfig { idle_commands_max: 3, ..config() });
