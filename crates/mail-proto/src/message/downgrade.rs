@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::envelope::BodyKind;
 use crate::message::content::Content;
 use crate::message::decode::{part_bytes, text};
-use crate::message::encode::{TransferEncoding, words};
+use crate::message::encode::{TransferEncoding, encoded_words};
 use crate::message::fields;
 use crate::message::structure::{PartKind, scan};
 
@@ -103,6 +103,8 @@ fn new_header(header: &[u8], encoding: Option<TransferEncoding>, place: Place) -
         let line = header.get(field.range.clone()).unwrap_or_default();
         if line.is_ascii() {
             out.extend_from_slice(line);
+        } else if field.is("received") {
+            copy_ascii(&mut out, &without_recipient(line));
         } else {
             out.extend_from_slice(&ascii_field(field.name, field.value));
         }
@@ -130,11 +132,17 @@ fn ascii_field(name: &[u8], value: &[u8]) -> Vec<u8> {
     out.push(b':');
     let value = fields::unfold(value);
     let mut column = out.len();
-    for word in value.split(|byte| *byte == b' ').filter(|word| !word.is_empty()) {
+    // RFC 2047 §5 (1): in text an encoded word has white space on both sides.
+    let is_text = is_unstructured(name);
+    // Whether an encoded word stood last: the space between two is not shown (RFC 2047 §6.2).
+    let mut was_encoded = false;
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+    for word in value.split(is_space).filter(|word| !word.is_empty()) {
         let written = if word.is_ascii() {
+            was_encoded = false;
             word.to_vec()
         } else {
-            let is_mark = |byte: &u8| b"\"()<>,;:".contains(byte);
+            let is_mark = |byte: &u8| !is_text && b"\"()<>,;:".contains(byte);
             let start = word.iter().take_while(|byte| is_mark(byte)).count();
             let tail = word.iter().rev().take_while(|byte| is_mark(byte)).count();
             let inner = word.get(start..word.len() - tail).unwrap_or_default();
@@ -142,7 +150,10 @@ fn ascii_field(name: &[u8], value: &[u8]) -> Vec<u8> {
                 |marks: &[u8]| marks.iter().copied().filter(|byte| *byte != b'"').collect();
             let before: Vec<u8> = around(word.get(..start).unwrap_or_default());
             let after: Vec<u8> = around(word.get(word.len() - tail..).unwrap_or_default());
-            [before, words(&text(None, inner)).into_bytes(), after].concat()
+            let space = if was_encoded && before.is_empty() { " " } else { "" };
+            was_encoded = after.is_empty();
+            let inner = encoded_words(&format!("{space}{}", text(None, inner)));
+            [before, inner.into_bytes(), after].concat()
         };
         if column + written.len() > FOLD_COLUMN && column > 1 {
             out.extend_from_slice(b"\r\n");
@@ -154,6 +165,27 @@ fn ascii_field(name: &[u8], value: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(b"\r\n");
     out
+}
+
+/// Whether the field's value is text, in which no sign means anything (RFC 5322 §2.2.1).
+fn is_unstructured(name: &[u8]) -> bool {
+    let names: [&[u8]; 3] = [b"subject", b"comments", b"content-description"];
+    let is_own = name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"x-"));
+    is_own || names.iter().any(|one| name.eq_ignore_ascii_case(one))
+}
+
+/// A trace field without the clause that names an address beyond ASCII: "an 'encoded-word'
+/// MUST NOT be used in a Received header field" (RFC 2047 §5).
+fn without_recipient(line: &[u8]) -> Vec<u8> {
+    let start = line.windows(5).position(|some| some.eq_ignore_ascii_case(b"for <"));
+    let Some(start) = start else { return line.to_vec() };
+    let (before, rest) = line.split_at(start);
+    let end = rest.iter().position(|byte| *byte == b'>').map_or(rest.len(), |at| at + 1);
+    let (clause, after) = rest.split_at(end);
+    if clause.is_ascii() {
+        return line.to_vec();
+    }
+    [before.trim_ascii_end(), after].concat()
 }
 
 fn copy_ascii(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -198,6 +230,31 @@ mod tests {
         assert_eq!(address_text(&from), "jose@x.example");
         assert!(mailbox_text(&from).starts_with("José"));
         assert_eq!(first(header, "content-transfer-encoding").unwrap(), b" 7bit");
+    }
+
+    /// RFC 2047 §6.2: white space between two encoded words is not shown.
+    #[test]
+    fn words_beyond_ascii_beside_each_other_keep_their_space() {
+        for subject in ["año niño", "señor \"Ñuño\" á", "año\tniño x é é", "(ñ ñ) ñ"] {
+            let message = format!("Subject: {subject}\r\n\r\nx\r\n");
+            let narrow = downgrade_to_7bit(message.as_bytes());
+            assert!(narrow.is_ascii());
+            let told = header_text(first(&narrow, "subject").unwrap());
+            assert_eq!(told, subject.replace('\t', " "));
+        }
+        let narrow = downgrade_to_7bit("From: \"José Ñuño\" <j@x.example>\r\n\r\nx\r\n".as_bytes());
+        let from = first(&narrow, "from").unwrap();
+        assert_eq!(mailbox_text(&mailboxes(from).next().unwrap()), "José Ñuño");
+    }
+
+    /// RFC 2047 §5: no encoded word in a trace field; what it tells otherwise stays.
+    #[test]
+    fn a_trace_field_loses_the_address_beyond_ascii_and_nothing_else() {
+        let message = "Received: from x ([192.0.2.1])\r\n\tby mail.example with UTF8SMTP id 1\r\n\
+            \tfor <josé@x.example>;\r\n\tSat, 28 Nov 2026 03:37:16 +0000\r\n\r\nx\r\n";
+        let narrow = downgrade_to_7bit(message.as_bytes()).into_owned();
+        let expected = message.replace("\r\n\tfor <josé@x.example>", "");
+        assert_eq!(String::from_utf8(narrow).unwrap(), expected);
     }
 
     /// RFC 2045 §6: writers put bytes where their own encoding allows none.

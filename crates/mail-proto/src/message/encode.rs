@@ -86,6 +86,11 @@ pub fn words(text: &str) -> String {
     if text.is_ascii() && !text.contains("=?") {
         return text.to_owned();
     }
+    encoded_words(text)
+}
+
+/// A text without control characters as encoded words, its spaces too.
+pub(crate) fn encoded_words(text: &str) -> String {
     let mut words = Vec::new();
     let mut word = String::new();
     for c in text.chars() {

@@ -17,6 +17,7 @@ use crate::message::downgrade::downgrade_to_7bit;
 use crate::message::encode::field;
 use crate::message::fields;
 use crate::message::structure::scan;
+use crate::smtp::xtext;
 
 pub use parse::{ParsedRecipient, ParsedReport, parse};
 
@@ -189,7 +190,7 @@ fn delivery_status(report: &Report) -> String {
     for recipient in &report.recipients {
         out.push_str("\r\n");
         if let Some(original) = &recipient.original {
-            out.push_str(&line("Original-Recipient", &original.replacen(';', "; ", 1)));
+            out.push_str(&line("Original-Recipient", &original_recipient(original)));
         }
         // RFC 6533 §3: an address beyond ASCII is written by numbers.
         let kind = if recipient.recipient.is_ascii() { "rfc822" } else { "utf-8" };
@@ -211,6 +212,15 @@ fn delivery_status(report: &Report) -> String {
         }
     }
     out
+}
+
+/// What ORCPT said, as it was "prior to encoding" (RFC 3461 §4.2). One beyond ASCII keeps
+/// its own form (RFC 6533 §3).
+fn original_recipient(parameter: &str) -> String {
+    let Some((kind, address)) = parameter.split_once(';') else { return parameter.to_owned() };
+    let decoded = xtext::decode(address).and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded = decoded.filter(|_| !kind.eq_ignore_ascii_case("utf-8"));
+    format!("{kind}; {}", decoded.as_deref().unwrap_or(address))
 }
 
 /// RFC 3464 §2.3.9: of delays only.

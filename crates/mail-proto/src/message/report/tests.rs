@@ -120,3 +120,20 @@ fn groups_of_other_servers_are_read() {
     assert_eq!(read.recipients[1].action, Action::Delayed);
     assert_eq!(parse(b"Subject: x\r\n\r\nno report\r\n"), None);
 }
+
+/// RFC 3461 §4.2: the address "prior to encoding as xtext"; RFC 6533 §3: one beyond ASCII in
+/// its own form.
+#[test]
+fn the_original_recipient_is_told_as_it_was_before_its_encoding() {
+    let check = |parameter: &str, expected: &str| {
+        let mut report = report(Action::Failed);
+        report.recipients[0].original = Some(parameter.to_owned());
+        let message = write(&report, b"Subject: x\r\n\r\n", Returns::Full);
+        let message = String::from_utf8(message).unwrap();
+        assert!(message.contains(&format!("\nOriginal-Recipient: {expected}\r\n")), "{message}");
+    };
+    check("rfc822;carlos+2Bnews@x.example", "rfc822; carlos+news@x.example");
+    check("rfc822;a+0D+0AB:+20c@x.example", "rfc822; a  B: c@x.example");
+    check("utf-8;jos\\x{E9}@x.example", "utf-8; jos\\x{E9}@x.example");
+    check("rfc822;a+zz@x.example", "rfc822; a+zz@x.example");
+}

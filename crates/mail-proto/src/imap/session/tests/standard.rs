@@ -264,5 +264,5 @@ fn a_message_of_no_octets_cancels_an_append() {
     let two = "d append inbox {1+}\r\nx {0+}\r\n";
     assert_eq!(table.ask(0, two), format!("d {cancelled}"));
     let said = table.ask(0, "e status inbox (messages)");
-    assert_eq!(said, "* STATUS inbox (MESSAGES 0)\r\ne OK STATUS completed\r\n");
+    assert_eq!(said, "* STATUS INBOX (MESSAGES 0)\r\ne OK STATUS completed\r\n");
 }
