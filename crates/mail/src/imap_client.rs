@@ -66,6 +66,9 @@ pub enum ImapError {
     /// The server was silent too long.
     #[error("no answer in time")]
     TimedOut,
+    /// Nothing came of a command on a connection from which it was expected soon.
+    #[error("nothing is heard over the connection")]
+    Deaf,
     /// The server does not keep to the protocol.
     #[error("not IMAP: {0}")]
     Protocol(#[from] ClientError),
@@ -99,6 +102,8 @@ pub struct ImapConnection {
     news: Vec<(Untagged, Cause)>,
     /// What was said of a command that has no end.
     told: Vec<Untagged>,
+    /// Within what the next command's answer must begin.
+    soon: Option<Duration>,
     cause: Cause,
 }
 
@@ -126,8 +131,8 @@ impl ImapConnection {
         }
         let machine = Client::new(settings.bounds);
         let (settings, news, stream) = (settings.clone(), Vec::new(), Some(stream));
-        let told = Vec::new();
-        let mut connection = Self { host, stream, machine, settings, news, told, cause };
+        let (told, soon) = (Vec::new(), None);
+        let mut connection = Self { host, stream, machine, settings, news, told, soon, cause };
         connection.greet(cause).await?;
         connection.secure(cause).await?;
         Ok(connection)
@@ -216,6 +221,12 @@ impl ImapConnection {
     #[must_use]
     pub const fn cause(&self) -> Cause {
         self.cause
+    }
+
+    /// The next command fails with [`ImapError::Deaf`] when nothing comes within `limit`:
+    /// for a connection that may have vanished, and for what may be asked again.
+    pub const fn expect_soon(&mut self, limit: Duration) {
+        self.soon = Some(limit);
     }
 
     /// Gives a command and waits for its end.
@@ -318,9 +329,12 @@ impl ImapConnection {
     }
 
     async fn read(&mut self) -> Result<(), ImapError> {
-        let limit = self.settings.answer_time;
+        let (limit, late) = match self.soon.take() {
+            Some(soon) => (soon, ImapError::Deaf),
+            None => (self.settings.answer_time, ImapError::TimedOut),
+        };
         let host = self.host.clone();
-        host.timeout(limit, self.read_some()).await.map_err(|_| ImapError::TimedOut)?
+        host.timeout(limit, self.read_some()).await.map_err(|_| late)?
     }
 
     async fn read_some(&mut self) -> Result<(), ImapError> {

@@ -51,7 +51,7 @@ pub(crate) async fn flags(ask: &Ask) -> Result<Response, Problem> {
     };
     let (add, remove, uids) = (parse(add)?, parse(remove)?, set(uids)?);
     let cause = ask.cause();
-    let mut imap = ask.session.imap(&ask.gateway, &folder, cause).await?;
+    let mut imap = ask.imap(&folder, cause).await?;
     imap.select(&folder, Access::ReadWrite, cause).await?;
     if !add.is_empty() {
         imap.store(uids.clone(), FlagChange::Add(add), cause).await?;
@@ -67,7 +67,7 @@ pub(crate) async fn move_to(ask: &Ask) -> Result<Response, Problem> {
     let Move { folder, uids, to } = ask.body()?;
     let uids = set(uids)?;
     let cause = ask.cause();
-    let mut imap = ask.session.imap(&ask.gateway, &folder, cause).await?;
+    let mut imap = ask.imap(&folder, cause).await?;
     imap.select(&folder, Access::ReadWrite, cause).await?;
     let there = imap.move_to(uids, &to, cause).await?;
     Ok(json(&json!({ "to": to, "uids": numbers(&there) }), imap.cause()))
@@ -78,7 +78,7 @@ pub(crate) async fn delete(ask: &Ask) -> Result<Response, Problem> {
     let Delete { folder, uids } = ask.body()?;
     let uids = set(uids)?;
     let cause = ask.cause();
-    let mut imap = ask.session.imap(&ask.gateway, &folder, cause).await?;
+    let mut imap = ask.imap(&folder, cause).await?;
     let trash = imap.mailbox_for(SpecialUse::Trash, cause).await?;
     imap.select(&folder, Access::ReadWrite, cause).await?;
     if folder == trash {
@@ -94,7 +94,7 @@ pub(crate) async fn delete(ask: &Ask) -> Result<Response, Problem> {
 pub(crate) async fn empty(ask: &Ask) -> Result<Response, Problem> {
     let Name { name } = ask.body()?;
     let cause = ask.cause();
-    let mut imap = ask.session.imap(&ask.gateway, &name, cause).await?;
+    let mut imap = ask.imap(&name, cause).await?;
     imap.select(&name, Access::ReadWrite, cause).await?;
     imap.run(ClientCommand::Noop, cause).await?;
     let all = imap.search(SearchKey::All, cause).await?;

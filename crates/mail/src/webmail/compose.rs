@@ -99,7 +99,7 @@ pub(crate) async fn save(ask: &Ask) -> Result<Response, Problem> {
     let id = message_id(ask);
     let message = draft(ask, &written, files, &id)?;
     let cause = ask.cause();
-    let mut imap = ask.session.imap(&ask.gateway, "INBOX", cause).await?;
+    let mut imap = ask.imap("INBOX", cause).await?;
     let before = written.draft;
     let kept = imap.keep_draft(message.write().into(), &id, before, cause).await?;
     let (drafts, uid) = (kept.0, kept.1.map(|uid| uid.0));
@@ -147,7 +147,7 @@ pub(crate) async fn send(ask: &Ask) -> Result<Response, Problem> {
 
 /// Puts the own copy among the sent ones; only then the draft goes.
 async fn keep(ask: &Ask, written: &Written, own: Bytes, cause: Cause) -> Result<Cause, Problem> {
-    let mut imap = ask.session.imap(&ask.gateway, "INBOX", cause).await?;
+    let mut imap = ask.imap("INBOX", cause).await?;
     let sent = imap.mailbox_for(SpecialUse::Sent, cause).await?;
     imap.append(&sent, vec![Flag::system("\\Seen")], own, cause).await?;
     if let Err(problem) = tidy(&mut imap, written, cause).await {

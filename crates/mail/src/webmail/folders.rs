@@ -25,7 +25,7 @@ struct Rename {
 
 /// All folders, in the order in which people look for them.
 pub(crate) async fn all(ask: &Ask) -> Result<Response, Problem> {
-    let mut imap = ask.session.imap(&ask.gateway, "INBOX", ask.cause()).await?;
+    let mut imap = ask.imap("INBOX", ask.cause()).await?;
     if imap.machine().mailbox().is_some() && !imap.has_asked() {
         // The counts of a selected mailbox may be as old as the last answer: what
         // others did since is told now (RFC 9051 §6.1.2).
@@ -65,7 +65,7 @@ fn show(folder: &Folder) -> Value {
 pub(crate) async fn create(ask: &Ask) -> Result<Response, Problem> {
     let Name { name } = ask.body()?;
     let name = checked(&name)?;
-    let mut imap = ask.session.imap(&ask.gateway, "INBOX", ask.cause()).await?;
+    let mut imap = ask.imap("INBOX", ask.cause()).await?;
     let command = ClientCommand::Create { mailbox: name.clone(), special_use: None };
     imap.run(command, ask.cause()).await?;
     let _ = imap.run(ClientCommand::Subscribe(name.clone()), ask.cause()).await;
@@ -76,7 +76,7 @@ pub(crate) async fn create(ask: &Ask) -> Result<Response, Problem> {
 pub(crate) async fn rename(ask: &Ask) -> Result<Response, Problem> {
     let Rename { from, to } = ask.body()?;
     let to = checked(&to)?;
-    let mut imap = ask.session.imap(&ask.gateway, "INBOX", ask.cause()).await?;
+    let mut imap = ask.imap("INBOX", ask.cause()).await?;
     imap.select("INBOX", capa7_mail_proto::imap::command::Access::ReadWrite, ask.cause()).await?;
     imap.run(ClientCommand::Rename { from: from.clone(), to: to.clone() }, ask.cause()).await?;
     ask.session.forget(&from);
@@ -86,7 +86,7 @@ pub(crate) async fn rename(ask: &Ask) -> Result<Response, Problem> {
 /// Removes a folder.
 pub(crate) async fn delete(ask: &Ask) -> Result<Response, Problem> {
     let Name { name } = ask.body()?;
-    let mut imap = ask.session.imap(&ask.gateway, "INBOX", ask.cause()).await?;
+    let mut imap = ask.imap("INBOX", ask.cause()).await?;
     imap.select("INBOX", capa7_mail_proto::imap::command::Access::ReadWrite, ask.cause()).await?;
     imap.run(ClientCommand::Delete(name.clone()), ask.cause()).await?;
     ask.session.forget(&name);

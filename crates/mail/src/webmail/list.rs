@@ -77,7 +77,7 @@ struct Listed {
 
 async fn selected(ask: &Ask, folder: &str) -> Result<Lease, Problem> {
     let cause = ask.cause();
-    let mut imap = ask.session.imap(&ask.gateway, folder, cause).await?;
+    let mut imap = ask.imap(folder, cause).await?;
     let kept = imap.machine().mailbox().is_some_and(|selected| selected.name() == folder);
     imap.select(folder, Access::ReadWrite, cause).await?;
     if kept && !imap.has_asked() {

@@ -241,7 +241,7 @@ pub(crate) async fn attachment(
     uid: NonZeroU32,
     section: &str,
 ) -> Result<(String, String, Vec<u8>), Problem> {
-    let mut imap = ask.session.imap(&ask.gateway, folder, ask.cause()).await?;
+    let mut imap = ask.imap(folder, ask.cause()).await?;
     imap.select(folder, Access::ReadWrite, ask.cause()).await?;
     let structure = structure_of(&mut imap, uid, ask.cause()).await?;
     let leaves = leaves(&structure);
@@ -251,7 +251,7 @@ pub(crate) async fn attachment(
 }
 
 async fn opened(ask: &Ask, folder: &str) -> Result<super::session::Lease, Problem> {
-    let mut imap = ask.session.imap(&ask.gateway, folder, ask.cause()).await?;
+    let mut imap = ask.imap(folder, ask.cause()).await?;
     imap.select(folder, Access::ReadWrite, ask.cause()).await?;
     Ok(imap)
 }

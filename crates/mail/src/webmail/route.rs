@@ -13,8 +13,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::problem::Problem;
-use super::session::Session;
+use super::session::{Lease, Repeatable, Session};
 use super::{Gateway, change, compose, events, files, folders, html, list, read};
+use crate::imap_client::ImapError;
 
 /// A request of somebody who is logged in.
 #[derive(Debug)]
@@ -82,31 +83,11 @@ async fn call(gateway: Arc<Gateway>, request: Request, name: &str) -> Result<Res
     let query = parse_form(request.head.query());
     let query = query.ok_or_else(|| Problem::Malformed("the query".to_owned()))?;
     let ask = Ask { gateway, session, request, query };
-    match (method.as_str(), name) {
-        ("GET", "session") => Ok(json(&who(&ask.session), ask.request.cause)),
-        ("DELETE", "session") => {
-            ask.gateway.sessions.end(&token);
-            Ok(Response::new(Status::NO_CONTENT).with("Set-Cookie", expired().to_string()))
-        }
-        ("GET", "folders") => folders::all(&ask).await,
-        ("POST", "folders") => folders::create(&ask).await,
-        ("POST", "folders/rename") => folders::rename(&ask).await,
-        ("POST", "folders/delete") => folders::delete(&ask).await,
-        ("POST", "folders/empty") => change::empty(&ask).await,
-        ("GET", "messages") => list::page(&ask).await,
-        ("GET", "rows") => list::some(&ask).await,
-        ("GET", "message") => read::message(&ask).await,
-        ("GET", "html") => read::html(&ask).await,
-        ("GET", "part") => read::part(&ask).await,
-        ("GET", "source") => read::source(&ask).await,
-        ("POST", "flags") => change::flags(&ask).await,
-        ("POST", "move") => change::move_to(&ask).await,
-        ("POST", "delete") => change::delete(&ask).await,
-        ("POST", "drafts") => compose::save(&ask).await,
-        ("POST", "send") => compose::send(&ask).await,
-        ("GET", "events") => events::stream(&ask),
-        _ => Err(Problem::Missing),
+    if (method.as_str(), name) == ("DELETE", "session") {
+        ask.gateway.sessions.end(&token);
+        return Ok(Response::new(Status::NO_CONTENT).with("Set-Cookie", expired().to_string()));
     }
+    ask.answer(name).await
 }
 
 /// RFC 6454 §7.3: a browser says from whose page a change comes.
@@ -151,6 +132,53 @@ async fn image(gateway: Arc<Gateway>, request: Request, path: &str) -> Result<Re
 }
 
 impl Ask {
+    /// The answer; what changes nothing is asked again over another connection where the
+    /// first one was deaf.
+    async fn answer(&self, name: &str) -> Result<Response, Problem> {
+        let begun = self.gateway.host.now();
+        match self.answer_once(name).await {
+            Err(Problem::Imap(ImapError::Deaf)) if self.repeatable() == Repeatable::Yes => {
+                self.session.forget_those_before(begun);
+                self.answer_once(name).await
+            }
+            answered => answered,
+        }
+    }
+
+    async fn answer_once(&self, name: &str) -> Result<Response, Problem> {
+        match (self.request.head.method.as_str(), name) {
+            ("GET", "session") => Ok(json(&who(&self.session), self.request.cause)),
+            ("GET", "folders") => folders::all(self).await,
+            ("POST", "folders") => folders::create(self).await,
+            ("POST", "folders/rename") => folders::rename(self).await,
+            ("POST", "folders/delete") => folders::delete(self).await,
+            ("POST", "folders/empty") => change::empty(self).await,
+            ("GET", "messages") => list::page(self).await,
+            ("GET", "rows") => list::some(self).await,
+            ("GET", "message") => read::message(self).await,
+            ("GET", "html") => read::html(self).await,
+            ("GET", "part") => read::part(self).await,
+            ("GET", "source") => read::source(self).await,
+            ("POST", "flags") => change::flags(self).await,
+            ("POST", "move") => change::move_to(self).await,
+            ("POST", "delete") => change::delete(self).await,
+            ("POST", "drafts") => compose::save(self).await,
+            ("POST", "send") => compose::send(self).await,
+            ("GET", "events") => events::stream(self),
+            _ => Err(Problem::Missing),
+        }
+    }
+
+    fn repeatable(&self) -> Repeatable {
+        let changes = !matches!(self.request.head.method.as_str(), "GET" | "HEAD");
+        if changes { Repeatable::No } else { Repeatable::Yes }
+    }
+
+    /// A connection to the mailbox.
+    pub(crate) async fn imap(&self, folder: &str, cause: Cause) -> Result<Lease, Problem> {
+        self.session.imap(&self.gateway, folder, self.repeatable(), cause).await
+    }
+
     /// A value of the query.
     pub(crate) fn given(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())

@@ -253,11 +253,13 @@ impl Session {
     }
 
     /// A connection for one request: a kept one, if possible with the mailbox
-    /// selected, or a new one.
+    /// selected, or a new one. What may be asked twice is asked at once where the
+    /// connection was used a moment ago, and may fail with [`ImapError::Deaf`].
     pub(crate) async fn imap(
         self: &Arc<Self>,
         gateway: &Gateway,
         mailbox: &str,
+        repeatable: Repeatable,
         cause: Cause,
     ) -> Result<Lease, Problem> {
         let permits = Arc::clone(&self.connections);
@@ -267,7 +269,8 @@ impl Session {
             if connection.look().await.is_err() {
                 continue;
             }
-            if now.since(kept) < FRESH_TIME {
+            if now.since(kept) < FRESH_TIME && repeatable == Repeatable::Yes {
+                connection.expect_soon(PROBE_TIME);
                 return Ok(self.lease(connection, permit, gateway.host.clone()));
             }
             // It may be gone without a word. The question changes nothing, and so
@@ -280,12 +283,17 @@ impl Session {
                     return Ok(lease);
                 }
                 Ok(Err(_)) => {}
-                // The others went the same way, but for those that answered since.
-                Err(_) => lock(&self.kept).retain(|(used, _)| *used > now),
+                Err(_) => self.forget_those_before(now),
             }
         }
         let connection = self.connect(gateway, cause).await?;
         Ok(self.lease(connection, permit, gateway.host.clone()))
+    }
+
+    /// One was deaf at this time: the others went the same way, but for those that
+    /// answered since.
+    pub(crate) fn forget_those_before(&self, now: Time) {
+        lock(&self.kept).retain(|(used, _)| *used > now);
     }
 
     fn take_kept(&self, mailbox: &str) -> Option<(Time, ImapConnection)> {
@@ -336,6 +344,13 @@ impl Session {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Whether a request changes nothing, and so may be answered by asking twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeatable {
+    Yes,
+    No,
 }
 
 /// A connection that goes back to its session, unless it broke or its request
@@ -411,8 +426,8 @@ pub(crate) fn secret(host: &Host) -> String {
     })
 }
 
-/// A kept connection that was used within this is used again without a question:
-/// what one click asks for comes in a row.
+/// A kept connection that was used within this is used again without a question by what
+/// changes nothing: what one click asks for comes in a row.
 const FRESH_TIME: Duration = Duration::from_secs(1);
 /// A kept connection that does not answer within this is left.
 const PROBE_TIME: Duration = Duration::from_secs(3);

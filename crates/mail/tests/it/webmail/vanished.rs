@@ -50,3 +50,29 @@ fn a_connection_that_was_just_used_is_not_asked_first() {
         site.stop().await;
     });
 }
+
+// Also within the second in which no question is asked first: what is only read is asked
+// again elsewhere, and before a change there is a question.
+#[test]
+fn a_connection_that_vanished_a_moment_after_its_use_costs_three_seconds_too() {
+    with_site((1..=3).map(|uid| (uid, None)), |site, browser| async move {
+        for target in ["/api/message?folder=INBOX&uid=2", "/api/messages?folder=INBOX"] {
+            browser.get("/api/messages?folder=INBOX").await;
+            site.script().go_deaf();
+            let begun = site.host.now();
+            browser.get(target).await;
+            let took = site.host.now().since(begun);
+            assert!(took < SHORT, "{target}: {took:?}");
+        }
+        browser.get("/api/messages?folder=INBOX").await;
+        let before = site.script().go_deaf();
+        let begun = site.host.now();
+        let flags = json!({ "folder": "INBOX", "uids": [2], "add": ["\\Seen"] });
+        browser.post("/api/flags", flags).await;
+        let took = site.host.now().since(begun);
+        assert!(took < SHORT, "{took:?}");
+        let stores = site.script().told("UID STORE");
+        assert!(matches!(stores[..], [one] if one > before), "{stores:?}");
+        site.stop().await;
+    });
+}
