@@ -68,6 +68,7 @@ const EDGES: [(&str, &[&str]); 14] = [
             "capa7-dns",
             "capa7-mail-proto",
             "capa7-mail",
+            "capa7-peers",
         ],
     ),
     ("xtask", &["capa7-peers"]),
