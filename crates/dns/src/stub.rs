@@ -221,7 +221,7 @@ impl StubClient {
         if message.header.opcode != Opcode::QUERY {
             return;
         }
-        let Some(server) = self.servers().to_probe(self.host.now()) else { return };
+        let Some(server) = self.servers().begin_probe(self.host.now()) else { return };
         let (stub, message) = (self.clone(), message.clone());
         let work = async move {
             if let Err(error) = stub.ask(server, message, cause).await {

@@ -63,7 +63,7 @@ impl Servers {
 
     /// The server to be asked, beside a question to a live one, whether it is back. It is
     /// named once in each of its pauses.
-    pub(super) fn to_probe(&mut self, now: Time) -> Option<SocketAddr> {
+    pub(super) fn begin_probe(&mut self, now: Time) -> Option<SocketAddr> {
         if self.0.iter().all(|server| server.silence.is_some()) {
             return None;
         }
@@ -116,7 +116,7 @@ mod tests {
         let mut servers = two();
         servers.was_silent(ONE, after(0));
         let probes: Vec<u64> =
-            (0..1_500).filter(|second| servers.to_probe(after(*second)).is_some()).collect();
+            (0..1_500).filter(|second| servers.begin_probe(after(*second)).is_some()).collect();
         assert_eq!(probes, [30, 90, 210, 450, 750, 1_050, 1_350]);
     }
 
@@ -126,8 +126,8 @@ mod tests {
         for second in 0..10 {
             servers.was_silent(ONE, after(second));
         }
-        assert_eq!(servers.to_probe(after(29)), None);
-        assert_eq!(servers.to_probe(after(30)), Some(ONE));
+        assert_eq!(servers.begin_probe(after(29)), None);
+        assert_eq!(servers.begin_probe(after(30)), Some(ONE));
     }
 
     #[test]
@@ -135,11 +135,11 @@ mod tests {
         let mut servers = two();
         servers.was_silent(ONE, after(0));
         assert_eq!(servers.by_standing(), (vec![TWO], vec![ONE]));
-        assert_eq!(servers.to_probe(after(30)), Some(ONE));
+        assert_eq!(servers.begin_probe(after(30)), Some(ONE));
         servers.answered(ONE);
         assert_eq!(servers.by_standing(), (vec![ONE, TWO], vec![]));
         servers.was_silent(ONE, after(100));
-        assert_eq!(servers.to_probe(after(130)), Some(ONE));
+        assert_eq!(servers.begin_probe(after(130)), Some(ONE));
     }
 
     // Each question asks them anyway.
@@ -149,6 +149,6 @@ mod tests {
         servers.was_silent(TWO, after(0));
         servers.was_silent(ONE, after(1));
         assert_eq!(servers.by_standing(), (vec![], vec![ONE, TWO]));
-        assert_eq!(servers.to_probe(after(600)), None);
+        assert_eq!(servers.begin_probe(after(600)), None);
     }
 }
