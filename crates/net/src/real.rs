@@ -170,7 +170,7 @@ impl Network {
 impl Network {
     /// Ends a network whose hosts are done: as [`Network::end_tasks`], then waits until
     /// everything that was told to end has let go of its sockets, so that the next network can
-    /// have the addresses. Gives whether that came within five seconds. A virtual network
+    /// have the addresses. Gives whether that came within half a minute. A virtual network
     /// has no sockets and nothing to wait for.
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     pub async fn close(self) -> bool {
@@ -188,7 +188,7 @@ impl Network {
 }
 
 /// How long the tasks of a network that ends may take to let go of their sockets.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked whether they have.
 const CLOSE_STEP: Duration = Duration::from_millis(2);
 

@@ -23,7 +23,7 @@ fn with_server<T>(
 fn client(to: SocketAddr) -> UdpSocket {
     let local = if to.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
     let socket = UdpSocket::bind(local).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
     socket
 }
 

@@ -12,7 +12,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::Shutdown;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -68,7 +68,9 @@ pub(super) struct Connection {
     slow_close: Duration,
     rate_bps: Option<u64>,
     carried: AtomicU64,
-    closed_ends: AtomicU64,
+    is_broken: AtomicBool,
+    /// Whether one direction has ended; held while an end is recorded.
+    is_half_closed: Mutex<bool>,
 }
 
 /// One direction.
@@ -136,7 +138,8 @@ impl Connection {
             slow_close: verdict.slow_close,
             rate_bps: verdict.rate_bps,
             carried: AtomicU64::new(0),
-            closed_ends: AtomicU64::new(0),
+            is_broken: AtomicBool::new(false),
+            is_half_closed: Mutex::new(false),
         }
     }
 
@@ -355,10 +358,7 @@ impl Connection {
                 Next::Stop => return,
                 Next::Wait => self.way(direction).due.notified().await,
                 Next::End => {
-                    let both = self.closed_ends.fetch_add(1, Ordering::Relaxed) == 1;
-                    let change =
-                        if both { ConnectionChange::Closed } else { ConnectionChange::HalfClosed };
-                    self.changed(change, self.asked);
+                    self.ended();
                     // The peer may be gone; then there is nothing to end.
                     let _ = SockRef::from(&*sink).shutdown(Shutdown::Write);
                     return;
@@ -397,6 +397,16 @@ impl Connection {
         Next::Bytes(piece.bytes, piece.cause)
     }
 
+    /// Records that a direction has ended: of two at once, one is the first.
+    fn ended(&self) {
+        let mut is_half_closed = lock(&self.is_half_closed);
+        let change = match std::mem::replace(&mut *is_half_closed, true) {
+            false => ConnectionChange::HalfClosed,
+            true => ConnectionChange::Closed,
+        };
+        self.changed(change, self.asked);
+    }
+
     fn count(&self, bytes: usize) {
         let carried = self.carried.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
         if self.reset_after.is_some_and(|most| carried >= most) {
@@ -407,20 +417,19 @@ impl Connection {
     /// Ends both directions with an error; the first reason counts.
     fn change_to_broken(&self, change: ConnectionChange, kind: io::ErrorKind) {
         const BOTH: [Direction; 2] = [Direction::ToServer, Direction::ToClient];
-        let mut is_first = false;
+        if self.is_broken.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        // Recorded before either end can know it.
+        self.changed(change, self.asked);
         let mut writers = Vec::new();
         for direction in BOTH {
             let mut state = self.state(direction);
-            is_first |= state.broken.is_none();
-            state.broken.get_or_insert(kind);
+            state.broken = Some(kind);
             state.pieces.clear();
             writers.extend(state.writer.take());
         }
-        if !is_first {
-            return;
-        }
-        // Recorded, and known to both ends, before anybody is woken.
-        self.changed(change, self.asked);
+        // Known to both ends before anybody is woken.
         writers.into_iter().for_each(Waker::wake);
         for direction in BOTH {
             let way = self.way(direction);

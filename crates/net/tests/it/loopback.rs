@@ -15,7 +15,7 @@ use capa7_net::{
 };
 
 /// Longer than any of these tests takes on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn lab() -> Network {
     let ms = Duration::from_millis;
@@ -301,4 +301,38 @@ async fn many_datagrams_keep_their_causes() {
         assert_eq!(event.causes.first, question);
     }
     drop(echo);
+}
+
+// The next network has the addresses of the one before. On one thread, tasks that are told
+// to end go on holding their sockets until the scheduler comes to them.
+#[tokio::test]
+async fn a_closed_network_has_no_sockets_left() {
+    let network = lab();
+    let server = host(&network, "server", "127.41.0.1", "bogota");
+    let (datagrams, streams) = (at(&server, 12000), at(&server, 12001));
+    let inbox = server.bind_udp(datagrams).unwrap();
+    let listener = server.listen_tcp(streams).unwrap();
+    let on = server.clone();
+    let serves = async move {
+        let answers = async move {
+            let seen = inbox.recv_from().await.unwrap();
+            inbox.send_to(seen.bytes, seen.from, seen.cause).await.unwrap();
+            std::future::pending::<()>().await;
+            drop(inbox);
+        };
+        on.spawn("datagrams", answers).detach();
+        listener.accept().await.unwrap();
+    };
+    server.spawn("streams", serves).detach();
+    let client = host(&network, "client", "127.41.0.2", "bogota");
+    let socket = client.bind_udp(at(&client, 0)).unwrap();
+    socket.send_to("x", datagrams, Causes::NONE).await.unwrap();
+    receive(&client, &socket).await;
+    let taken = std::net::UdpSocket::bind(datagrams).unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+    drop(socket);
+
+    assert!(network.close().await);
+    std::net::UdpSocket::bind(datagrams).unwrap();
+    std::net::TcpListener::bind(streams).unwrap();
 }

@@ -13,6 +13,23 @@ use crate::outside::{Lab, micros, myself};
 /// What a busy machine adds to a round trip.
 const SLACK: Duration = Duration::from_millis(200);
 
+/// How often it is tried: a machine with much else to do adds more, now and then.
+const TRIES: usize = 100;
+
+/// Checks what a round trip takes, as a program tells it.
+fn prompt(round_trip: impl Fn() -> String) {
+    let (least, most) = (2 * FAR, 2 * FAR + SLACK);
+    let mut took = Duration::MAX;
+    for _ in 0..TRIES {
+        took = micros(&round_trip());
+        assert!(took >= least, "a round trip of {took:?}");
+        if took < most {
+            break;
+        }
+    }
+    assert!(took < most, "a round trip of {took:?}");
+}
+
 /// A test.
 type Case = fn();
 
@@ -57,14 +74,14 @@ fn a_program_is_seen_with_its_own_address() {
 fn two_programs_talk_and_are_seen_and_slowed() {
     let lab = Lab::start();
     let _server = lab.serving("b.example", &["udp-serve", "10.2.0.1:12000"]);
-    let took = micros(&lab.program("a.example", &["udp-round-trip", "10.2.0.1:12000"]));
-    assert!(took >= 2 * FAR, "a round trip of {took:?}");
-    assert!(took < 2 * FAR + SLACK, "a round trip of {took:?}");
+    let round_trip = || lab.program("a.example", &["udp-round-trip", "10.2.0.1:12000"]);
+    round_trip();
     let messages = lab.events("datagram");
     let [question, answer] = messages.as_slice() else { panic!("two messages: {messages:?}") };
     assert_eq!(question["room"], "sockets");
     assert_eq!(answer["causes"]["first"], question["id"]);
     assert_eq!(lab.fate(answer), "delivered");
+    prompt(round_trip);
 }
 
 fn a_stream_between_programs_is_put_together() {
@@ -188,7 +205,7 @@ fn faults_of_every_kind_reach_programs() {
         lab.ask("break", &json!({ "how": how }));
         lab.program("a.example", words)
     };
-    assert_eq!(broken("duplicate", &["udp-count", echo]), "3\n");
+    assert_eq!(broken("duplicate", &["udp-count", echo, "3"]), "3\n");
     let took = micros(&broken("delay", &["udp-round-trip", echo]));
     assert!(took >= FAR, "a round trip of {took:?}");
     assert_eq!(broken("silence", &["dial-briefly", echo]), "Err(TimedOut)\n");
@@ -296,11 +313,12 @@ fn without_a_wire_programs_share_the_house() {
 fn streams_with_the_house() {
     let lab = Lab::start();
     assert_eq!(lab.program("b.example", &["tcp-ask", "198.41.0.4:7", "a stream"]), "a stream\n");
-    let took = micros(&lab.program("b.example", &["tcp-round-trip", "198.41.0.4:7"]));
-    assert!(took >= 2 * FAR && took < 2 * FAR + SLACK, "a round trip of {took:?}");
+    let round_trip = || lab.program("b.example", &["tcp-round-trip", "198.41.0.4:7"]);
+    round_trip();
     let chunks = lab.events("chunk");
     let texts: Vec<_> = chunks.iter().map(|event| event["text"].clone()).collect();
     assert_eq!(texts, ["a stream", "a stream", "ping", "ping"], "each once");
+    prompt(round_trip);
     let _server = lab.serving("b.example", &["tcp-serve", "10.2.0.1:12000"]);
     let dial = |to| lab.ask("dial", &json!({ "host": "outside.example", "to": to }));
     assert_eq!(dial("10.2.0.1:12000"), "from the house");

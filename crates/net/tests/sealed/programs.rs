@@ -7,7 +7,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 /// How long a program waits for what should come.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a program waits to be sure that nothing comes.
 const SILENCE: Duration = Duration::from_millis(300);
 
@@ -45,7 +45,7 @@ pub(crate) fn run(words: &[OsString]) {
             let outcome = TcpStream::connect_timeout(&to.parse().unwrap(), SILENCE);
             println!("{:?}", outcome.map(|_| ()).map_err(|error| error.kind()));
         }
-        ["udp-count", to] => println!("{}", udp_count(to)),
+        ["udp-count", to, wanted] => println!("{}", udp_count(to, wanted.parse().unwrap())),
         ["tcp-close", to] => {
             let begin = Instant::now();
             tcp_ask(to, "");
@@ -89,13 +89,17 @@ fn udp_ask(to: &str, bytes: &[u8]) -> String {
     }
 }
 
-/// How many answers one question gets.
-fn udp_count(to: &str) -> usize {
+/// How many answers one question gets: of so many, and then of more.
+fn udp_count(to: &str, wanted: usize) -> usize {
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     socket.connect(to).unwrap();
-    socket.set_read_timeout(Some(SILENCE)).unwrap();
     socket.send(b"how many?").unwrap();
-    std::iter::from_fn(|| socket.recv(&mut [0; 64]).ok()).count()
+    let received = |patience| {
+        socket.set_read_timeout(Some(patience)).unwrap();
+        socket.recv(&mut [0; 64]).ok()
+    };
+    let came = (0..wanted).map_while(|_| received(PATIENCE)).count();
+    came + std::iter::from_fn(|| received(SILENCE)).count()
 }
 
 /// Answers every connection with its bytes, one connection after the other.
