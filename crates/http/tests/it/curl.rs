@@ -27,7 +27,7 @@ fn curl_posts_a_large_body_and_reuses_its_connection() {
                 let file = folder.path().join("body");
                 std::fs::write(&file, &body).unwrap();
                 Command::new(curl)
-                    .args(["-sS", "--max-time", "20", "--noproxy", "*", "-o", "/dev/null"])
+                    .args(["-sS", "--max-time", "120", "--noproxy", "*", "-o", "/dev/null"])
                     .args(["-w", "%{http_code} %{size_download} %{num_connects}\n"])
                     .arg("--data-binary")
                     .arg(format!("@{}", file.display()))

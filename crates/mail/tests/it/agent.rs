@@ -56,7 +56,7 @@ fn password() -> Password {
 
 async fn open(host: &Host, server: SocketAddr, protocol: FetchProtocol) -> Reader {
     let (user, password) = ("carlos".to_owned(), password());
-    let (tls, connect_time) = (TlsUse::Never, Duration::from_secs(10));
+    let (tls, connect_time) = (TlsUse::Never, Duration::from_secs(120));
     let request = FetchRequest { server, protocol, connect_time, tls, user, password };
     Reader::open(host, &request).await.unwrap()
 }

@@ -88,4 +88,4 @@ pub(crate) fn free_port() -> SocketAddr {
 }
 
 /// How often it is asked whether it listens.
-const TRIES: usize = 100;
+const TRIES: usize = 2_400;

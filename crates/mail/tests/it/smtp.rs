@@ -60,7 +60,7 @@ impl Sink {
 
     /// The next message; one that does not come fails the test.
     async fn next(&mut self, host: &Host) -> Taken {
-        host.timeout(Duration::from_secs(20), self.taken.recv()).await.unwrap().unwrap()
+        host.timeout(Duration::from_secs(120), self.taken.recv()).await.unwrap().unwrap()
     }
 }
 

@@ -88,7 +88,7 @@ fn what_was_answered_250_survives_two_hundred_kills() {
             note_recorded(folder.path(), &host, &seen);
         }
         let queue = begin(&host, folder.path(), sink.port()).await;
-        for _ in 0..600 {
+        for _ in 0..1_200 {
             if queue.table().await.unwrap().recipients == 0 {
                 break;
             }

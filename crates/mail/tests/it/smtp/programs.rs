@@ -158,7 +158,7 @@ fn smtp_source_floods_and_every_message_arrives() {
             host.clone()
                 .spawn("smtp-source", async move { run(&host, arguments(&program, &line)).await })
         };
-        for _ in 0..100 {
+        for _ in 0..2_400 {
             assert!(sink.next(&host).await.message.len() > 4_000);
         }
         let output = flood.await.unwrap();
@@ -171,12 +171,12 @@ fn smtp_source_floods_and_every_message_arrives() {
 fn our_client_delivers_to_postfix_smtp_sink() {
     let Some(program) = capa7_peers::need("smtp-sink") else { return };
     on_this_machine(|host| async move {
-        // A port that is free: bound, told, released.
-        let port = host.listen_tcp(loopback()).unwrap().local_addr().port();
+        let port = capa7_peers::free_port();
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(&program);
-        let user = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
-        command.args(["-u", &user, "-R"]).arg(folder.path()).args(["-d", "dump."]);
+        let user = Command::new("id").arg("-un").output().unwrap().stdout;
+        let user = String::from_utf8(user).unwrap();
+        command.args(["-u", user.trim(), "-R"]).arg(folder.path()).args(["-d", "dump."]);
         let mut sink = command
             .args([&format!("127.0.0.1:{port}"), "10"])
             .stdin(Stdio::null())
@@ -190,7 +190,7 @@ fn our_client_delivers_to_postfix_smtp_sink() {
         };
         let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut opened = Connection::open(&host, to, settings.clone(), Cause::NONE).await;
-        for _ in 0..100 {
+        for _ in 0..2_400 {
             if opened.is_ok() {
                 break;
             }

@@ -145,6 +145,6 @@ async fn arrived(host: &Host, who: &Browser, site: &MailSite) -> Value {
     panic!("it does not arrive: {}", site.log());
 }
 
-/// How often it is asked whether something has happened: half a minute.
-const TRIES: usize = 600;
+/// How often it is asked whether something has happened: two minutes.
+const TRIES: usize = 2_400;
 const PAUSE: Duration = Duration::from_millis(50);
