@@ -1,7 +1,7 @@
 //! Starting the binary and others, and ending them whatever happens.
 
 use std::fs::{self, DirBuilder};
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a program may take to say or do what it should.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a program may take to say or do what it should, on a machine that has much
+/// else to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A folder of this user's own that goes away with the test. Its path is
 /// short, for it will be part of a socket's address.
@@ -21,10 +22,18 @@ pub(crate) struct Folder(PathBuf);
 impl Folder {
     pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("c7-{}-{count}", std::process::id()));
-        DirBuilder::new().mode(0o700).create(&path).unwrap();
-        Self(path)
+        loop {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let path = std::env::temp_dir().join(format!("c7-{}-{count}", std::process::id()));
+            match DirBuilder::new().mode(0o700).create(&path) {
+                // A process of this number was killed and left it.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                made => {
+                    made.unwrap();
+                    return Self(path);
+                }
+            }
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -82,10 +82,21 @@ fn udp_ask(to: &str, bytes: &[u8]) -> String {
     socket.set_read_timeout(Some(if bytes == b"lost" { SILENCE } else { PATIENCE })).unwrap();
     socket.send(bytes).unwrap();
     let mut buffer = vec![0; 65_536];
-    match socket.recv(&mut buffer) {
+    match receive(&socket, &mut buffer) {
         Ok(length) => String::from_utf8_lossy(&buffer[..length]).into_owned(),
         Err(error) if error.kind() == ErrorKind::WouldBlock => "nothing".into(),
         Err(error) => format!("{:?}", error.kind()),
+    }
+}
+
+/// Receives, also when the process is stopped meanwhile and goes on: with a timeout Linux
+/// interrupts it then (signal(7)).
+fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> std::io::Result<usize> {
+    loop {
+        match socket.recv(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
     }
 }
 
@@ -96,7 +107,7 @@ fn udp_count(to: &str, wanted: usize) -> usize {
     socket.send(b"how many?").unwrap();
     let received = |patience| {
         socket.set_read_timeout(Some(patience)).unwrap();
-        socket.recv(&mut [0; 64]).ok()
+        receive(&socket, &mut [0; 64]).ok()
     };
     let came = (0..wanted).map_while(|_| received(PATIENCE)).count();
     came + std::iter::from_fn(|| received(SILENCE)).count()

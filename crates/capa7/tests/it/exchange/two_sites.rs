@@ -264,7 +264,7 @@ impl Network {
         let script = format!(
             "ip link set lo up && for a in {OURS} {THEIRS} 192.0.2.53; do ip addr add $a/32 dev \
              lo || exit 1; done && mount --bind {} /etc/resolv.conf && echo the network is there \
-             && exec sleep 600",
+             && exec sleep 3600",
             resolver.display()
         );
         let id = Said::by(Command::new("id").arg("-u")).out;
@@ -346,7 +346,7 @@ longest_retry = \"2s\"
 const AGENT: &str = r#"
 import email, email.policy, imaplib, smtplib, socket, ssl, sys, time
 
-TRIES, PAUSE_S = 600, 0.05
+TRIES, PAUSE_S = 2400, 0.05
 
 def trust():
     return ssl._create_unverified_context()
@@ -354,8 +354,8 @@ def trust():
 def greets(host, port):
     for _ in range(TRIES):
         try:
-            with socket.create_connection((host, int(port)), 2) as stream:
-                stream.settimeout(5)
+            with socket.create_connection((host, int(port)), 60) as stream:
+                stream.settimeout(60)
                 if stream.recv(3):
                     return
         except OSError:
@@ -363,7 +363,7 @@ def greets(host, port):
     sys.exit(f'nobody greets at {host}:{port}')
 
 def send(host, user, password, notify, file, *to):
-    with smtplib.SMTP(host, 587, 'client.test', timeout=30) as smtp:
+    with smtplib.SMTP(host, 587, 'client.test', timeout=120) as smtp:
         smtp.starttls(context=trust())
         smtp.ehlo('client.test')
         smtp.login(user, password)
@@ -377,7 +377,7 @@ def send(host, user, password, notify, file, *to):
         assert not refused, refused
 
 def box(host, user, password):
-    imap = imaplib.IMAP4(host, 143, timeout=30)
+    imap = imaplib.IMAP4(host, 143, timeout=120)
     imap.starttls(trust())
     imap.authenticate('PLAIN', lambda _: f'\0{user}\0{password}'.encode())
     imap.select('INBOX')

@@ -127,7 +127,7 @@ fn mutt_reads_what_is_exported() {
         let socket = format!("{from}.s");
         let tmux = |words: &[&str]| {
             let mut command = Command::new("timeout");
-            command.arg("30").arg(&tmux).args(["-S", &socket]).args(words);
+            command.arg("120").arg(&tmux).args(["-S", &socket]).args(words);
             Said::by(command.current_dir(folder.path()).env_remove("TMUX"))
         };
         tmux(&["new-session", "-d", "-x", "100", "-y", "12", &line]).text();

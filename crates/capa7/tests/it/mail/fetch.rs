@@ -21,7 +21,7 @@ fn with_letters(texts: &[&str]) -> MailServer {
     for text in texts {
         deliver(server.smtp, "carlos@a.test", text);
         // A body may be on the disk before the mailbox has it.
-        let there = fetch(&server, server.imap, &["--subject", text, "--wait", "30"]);
+        let there = fetch(&server, server.imap, &["--subject", text, "--wait", "120"]);
         assert_eq!(there.code, Some(0), "{there:?}");
     }
     server
@@ -105,7 +105,7 @@ fn who_waits_has_the_message_and_who_waits_in_vain_is_told() {
     let at = format!("127.0.0.1:{}", server.imap);
     let words = ["mail", "fetch", "--server", &at, "--user", "carlos@a.test", "--tls", "never"];
     let mut command = server.folder.capa7(&words);
-    command.args(["--subject", "awaited", "--wait", "20", "--json"]);
+    command.args(["--subject", "awaited", "--wait", "120", "--json"]);
     let waiting = std::thread::spawn(move || with_input(&mut command, "secreto-carlos\n"));
     deliver(server.smtp, "carlos@a.test", "awaited-letter");
     let document = waiting.join().unwrap().json();
@@ -229,7 +229,7 @@ fn mail_is_fetched_within_tls_from_who_it_must_be() {
         with_input(&mut command, "secreto-carlos\n")
     };
     let name = ["--tls-name", "mail.a.test"];
-    let until = ["--tls", "implicit", "--tls-name", "mail.a.test", "--wait", "30"];
+    let until = ["--tls", "implicit", "--tls-name", "mail.a.test", "--wait", "120"];
     assert_eq!(fetch(imaps, &until).code, Some(0));
     let (begun, at_once) = (["--tls", "starttls"], ["--tls", "implicit"]);
     for (port, tls, pop) in [

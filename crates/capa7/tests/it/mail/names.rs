@@ -77,7 +77,7 @@ fn an_address_of_mail_is_enough_to_send_and_to_read() {
     let words = ["mail", "send", "--user", CARLOS, "--from", CARLOS, "--to", CARLOS];
     let said = site.agent(&[&words[..], &["--subject", "found"]].concat());
     assert_eq!(said.code, Some(0), "{said:?}");
-    let said = site.fetch(CARLOS, &["--subject", "found", "--wait", "30"]);
+    let said = site.fetch(CARLOS, &["--subject", "found", "--wait", "120"]);
     assert!(said.text().contains("found"));
     // The kind of TLS that a person wants is looked for.
     let said = site.fetch(CARLOS, &["--tls", "starttls", "--folders"]);
@@ -97,7 +97,7 @@ fn a_server_is_named_and_must_have_that_name() {
     let said = site.agent(&[&words[..], &[&at("mail.a.test", site.submission)]].concat());
     assert_eq!(said.code, Some(0), "{said:?}");
     let named = at("MAIL.a.test", site.imap);
-    assert_eq!(site.fetch(CARLOS, &["--server", &named, "--wait", "30"]).code, Some(0));
+    assert_eq!(site.fetch(CARLOS, &["--server", &named, "--wait", "120"]).code, Some(0));
     let alias = at("alias.a.test", site.imap);
     let said = site.fetch(CARLOS, &["--server", &alias]);
     assert_eq!(said.code, Some(2), "{said:?}");
@@ -160,7 +160,7 @@ fn in_a_lab_servers_are_found_by_name() {
     assert_eq!(said.code, Some(0), "{said:?}");
     let said = exec("andrea", &[&send[..], &["--subject", "by-records"]].concat(), "andrea");
     assert_eq!(said.code, Some(0), "{said:?}");
-    let fetch = ["mail", "fetch", "--user", to, "--subject", "by-records", "--wait", "60"];
+    let fetch = ["mail", "fetch", "--user", to, "--subject", "by-records", "--wait", "120"];
     let said = exec("carlos", &fetch, "carlos");
     assert!(said.text().contains("by-records"));
     let pop3 = ["mail", "fetch", "--user", to, "--subject", "by-records", "--pop3"];
