@@ -209,7 +209,11 @@ fn colours_are_for_terminals_that_have_them_and_nobody_forbids() {
         let check = |settings: &[(&str, &str)], is_coloured: bool| {
             let mut command = std::process::Command::new(&python);
             command.args(["-c", AT_A_TERMINAL, env!("CARGO_BIN_EXE_capa7")]).args(words);
-            command.env_remove("NO_COLOR").env("TERM", "xterm").env("CAPA7_LOG", "trace");
+            // Where continuous integration says so, colours are wanted everywhere.
+            for setting in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+                command.env_remove(setting);
+            }
+            command.env("TERM", "xterm").env("CAPA7_LOG", "trace");
             command.env("XDG_RUNTIME_DIR", folder.path()).env("TMPDIR", folder.path());
             let said = Said::by(command.envs(settings.iter().copied())).out;
             assert!(!said.is_empty(), "{words:?}");

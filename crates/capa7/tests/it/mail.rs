@@ -12,6 +12,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -197,10 +198,16 @@ pub(crate) fn stored(folder: &Folder, text: &str) -> usize {
     count
 }
 
-/// Waits until as many bodies contain a text, and no more.
+/// Waits until as many bodies contain a text, and no more, and no body waits for its message:
+/// it is on the disk a moment before the mailbox has it.
 pub(crate) fn await_stored(running: &mut Running, folder: &Folder, text: &str, count: usize) {
     while stored(folder, text) < count {
         running.wait_for("is in a mailbox");
     }
     assert_eq!(stored(folder, text), count, "{text}");
+    let deadline = Instant::now() + PATIENCE;
+    let is_in = |line: &str| line.ends_with(" 0 files left over");
+    while !folder.run(&["mail", "check"]).text().lines().all(is_in) {
+        assert!(Instant::now() < deadline, "a body without a message: {text}");
+    }
 }
