@@ -18,6 +18,7 @@ const BEGINNINGS = /** @type {[RegExp, string][]} */ ([
   [/^response(?=:)/, "words_response"],
   [/^(\d+) octets more$/, "words_more_octets"],
   [/^(\d+) bytes of a stream$/, "words_stream"],
+  [/^not HTTP$/, "words_not_http"],
 ]);
 
 /** And at its end. */
@@ -32,10 +33,19 @@ function translated(text, ours) {
   return found ? text.replace(found[0], (_, count) => t(found[1], { count })) : text;
 }
 
+/** A message's short text; it may have several endings. @param {string} text @returns {string} */
+function ofMessage(text) {
+  const at = text.lastIndexOf(" (");
+  const ending = at < 0 ? "" : text.slice(at + 1);
+  const turned = translated(ending, ENDINGS);
+  const isOurs = ENDINGS.some(([pattern]) => pattern.test(ending));
+  return isOurs ? `${ofMessage(text.slice(0, at))} ${turned}` : translated(text, BEGINNINGS);
+}
+
 /** @param {EventView} event */
 export function words(event) {
   const plain = event.summary || event.kind || "";
   if (event.type === "note") return reason(event) || plain;
   if (event.type === "connection") return t(`words_connection_${event.kind}`);
-  return translated(translated(plain, BEGINNINGS), ENDINGS);
+  return ofMessage(plain);
 }

@@ -2,6 +2,7 @@
 
 import { h } from "../base/dom.js";
 import { icon } from "../base/icons.js";
+import { number } from "../base/format.js";
 import { either, t } from "../base/i18n.js";
 import { effect } from "../base/signal.js";
 import { remember } from "../base/storage.js";
@@ -87,7 +88,10 @@ export function exportMenu() {
   return menu({ class: "icon-button", "aria-label": () => t("export"), title: () => t("export") },
     icon("download"), (close) => {
       const run = store.view.peek() === "run" ? store.run.peek()?.id ?? null : null;
-      return h("div", { class: "menu-list" }, kinds.map((kind) => h("a", {
+      const gone = run ? 0 : store.log.peek().forgotten;
+      const words = t("export_gone", { count: number(gone) });
+      const note = gone > 0 ? h("p", { class: "menu-text" }, words) : [];
+      return h("div", { class: "menu-list" }, note, kinds.map((kind) => h("a", {
         class: "menu-item", download: "", onclick: close,
         href: api.exportAddress(kind, store.filterText.peek(), run),
       }, h("b", {}, t(`export_${kind}`)), h("small", {}, t(`export_${kind}_hint`)))));

@@ -18,6 +18,7 @@ pub mod run;
 pub mod scenario;
 pub mod source;
 pub mod story;
+pub mod temporary;
 pub mod text;
 pub mod units;
 pub mod world;

@@ -118,6 +118,7 @@ impl Scenario {
         let shown = folder.shown(name);
         let file: file::ScenarioFile = parse_toml(&shown, &text)?;
         let place = build::Place { folder, file: &shown, text: &text };
+        check_id(&place, &file)?;
         let mut world = base_world(&place, &file)?;
         build::alter(&mut world, &place, &file.change)?;
         references::check(&place, &file, &world)?;
@@ -218,6 +219,18 @@ impl Scenario {
     }
 }
 
+/// A scenario that the program carries is found by its folder's name, so the two are one.
+/// A folder on the disk is called what its owner likes.
+fn check_id(place: &build::Place<'_>, file: &file::ScenarioFile) -> Result<(), SourceError> {
+    let id = file.id.get_ref();
+    match place.folder {
+        Folder::Carried(path) if path.rsplit('/').next() != Some(id) => {
+            Err(place.of(&file.id, format!("the id is `{id}`, the folder `{path}`")))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn base_world(place: &build::Place<'_>, file: &file::ScenarioFile) -> Result<World, SourceError> {
     let name = file.world.get_ref();
     let world = match place.folder {
@@ -226,6 +239,14 @@ fn base_world(place: &build::Place<'_>, file: &file::ScenarioFile) -> Result<Wor
     };
     world.map_err(|error| match error.position {
         Some(_) => error,
+        None if !name.contains('/') => {
+            let known = Folder::carried_below("worlds").join(", ");
+            let problem = format!(
+                "there is no world `{name}`; there are {known}; one beside this file is written \
+                 `./{name}/world.toml`"
+            );
+            place.error(&file.world.span(), problem)
+        }
         None => place.error(&file.world.span(), format!("the world `{name}`: {}", error.problem)),
     })
 }

@@ -55,7 +55,7 @@ impl FromStr for Language {
 
 /// One text in both languages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a text in both languages, { en = \"…\", es = \"…\" }")]
 pub struct Bilingual {
     /// English.
     pub en: String,

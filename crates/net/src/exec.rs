@@ -165,12 +165,14 @@ impl ExecError {
 
 /// Becomes `command`, run as the lab's host `host` (none: as a client of its
 /// own that the lab makes). Returns only when that is not possible. The
-/// process must have one thread. `warn` gets what the person should read
-/// before the program's own output.
+/// process must have one thread. With `parent`, the number of the process that
+/// started this one, the program ends when that does, even if it is killed.
+/// `warn` gets what the person should read before the program's own output.
 #[must_use]
 pub fn become_program(
     lab: Option<&str>,
     host: Option<&str>,
+    parent: Option<u32>,
     command: &[OsString],
     warn: impl FnOnce(&str),
 ) -> ExecError {
@@ -191,10 +193,23 @@ pub fn become_program(
                 command.env(name, &file);
             }
         }
+        if let Some(parent) = parent {
+            end_with(parent)?;
+        }
         let source = command.exec();
         Err(ExecError::Program { program: program.clone(), source })
     };
     started().err().unwrap_or(ExecError::NoProgram)
+}
+
+fn end_with(parent: u32) -> Result<(), ExecError> {
+    let step = "to end with the process that asked for it";
+    sys::end_with_parent().map_err(ExecError::at(step))?;
+    if sys::parent() == parent {
+        return Ok(());
+    }
+    // It ended before the kernel was told.
+    Err(ExecError::Step { step, source: io::ErrorKind::NotFound.into() })
 }
 
 fn ask(lab: Option<&str>, host: Option<&str>) -> Result<(Place, Vec<OwnedFd>), ExecError> {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use capa7_dissect::{Cause, Room};
 use capa7_dns::{StubClient, StubOptions};
 use capa7_dns_proto::{Name, Rcode};
+use capa7_net::Task;
 
 use super::{Lab, LabError, LoadResult, Outcome};
 use crate::scenario::Load;
@@ -62,6 +63,10 @@ impl Lab {
             let point = (start + f64::from(number) * TURN).fract();
             let Some(name) = pick(&names, &shares, point).cloned() else { break };
             let (tally, record_type) = (Arc::clone(&tally), load.record_type);
+            if tasks.len() >= TASKS_KEPT {
+                // One that is done keeps its memory as long as it is held.
+                tasks.retain(|task: &Task<()>| !task.is_finished());
+            }
             tasks.push(host.clone().spawn("load", async move {
                 let begin = host.now();
                 if let Ok(reply) = stub.query(&name, record_type, event).await
@@ -88,6 +93,9 @@ impl Lab {
         ))
     }
 }
+
+/// Queries under way of which nobody asks whether they are done.
+const TASKS_KEPT: usize = 256;
 
 /// The running sums of the names' shares: the k-th name is asked for in
 /// proportion to k^-skew.

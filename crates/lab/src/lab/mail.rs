@@ -1,7 +1,5 @@
 //! The mail servers of the world, and what can be seen of them.
 
-mod folder;
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,10 +17,9 @@ use capa7_net::tls::Authority;
 
 use super::{DNS_PORT, Lab, LabError, Outcome};
 use crate::scenario::{QueueCommand, QueueDeed, ReplyFault, SmtpCommand};
+use crate::temporary::TemporaryFolder;
 use crate::text::Bilingual;
 use crate::world::{MailExtension, MailService, World, WorldHost};
-
-use folder::Folder;
 
 /// The running servers, by host; they end with this value, and so does what
 /// they kept.
@@ -32,7 +29,7 @@ pub(super) struct MailServers {
     /// What each was ordered to say.
     orders: BTreeMap<String, Orders>,
     /// Dropped after the servers, which write in it.
-    _folder: Option<Folder>,
+    _folder: Option<TemporaryFolder>,
 }
 
 impl MailServers {
@@ -53,7 +50,7 @@ impl MailServers {
         if with_mail.is_empty() {
             return Ok(Self::default());
         }
-        let folder = Folder::new().map_err(|error| {
+        let folder = TemporaryFolder::new().map_err(|error| {
             LabError::Bad(format!("no folder for the lab's mail: {error}; set TMPDIR to one"))
         })?;
         let (mut servers, mut orders) = (BTreeMap::new(), BTreeMap::new());

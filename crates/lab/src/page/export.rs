@@ -12,6 +12,7 @@ use capa7_net::capture::What;
 use capa7_net::export::PcapngWriter;
 use capa7_net::{Cause, ConnectionId, Network, UnixTime};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::Page;
 use super::answer::Refused;
@@ -32,6 +33,21 @@ struct Chosen {
     views: Vec<EventView>,
     hosts: HostTable,
     network: Network,
+    /// Events of the source that are not held any more.
+    gone: u64,
+}
+
+impl Chosen {
+    /// What the file does not have, for its readers.
+    fn missing(&self) -> Option<String> {
+        let Self { gone, .. } = self;
+        (*gone > 0).then(|| {
+            format!(
+                "The first {gone} events are missing here: they are not kept any more. \
+                 `capa7 lab --pcap FILE` records all of a running lab."
+            )
+        })
+    }
 }
 
 pub(super) async fn export(
@@ -41,19 +57,28 @@ pub(super) async fn export(
 ) -> Result<Response<Body>, Refused> {
     let filter = Filter::parse(&query.filter).map_err(Refused::bad)?;
     let chosen = choose(&page, query.run.as_deref(), &filter)?;
+    let missing = chosen.missing();
     match kind.as_str() {
         "jsonl" => {
-            let lines: Vec<String> = chosen.views.iter().map(json_line).collect();
+            let head = missing.map(|text| json!({ "missing": chosen.gone, "comment": text }));
+            let head = head.map(|head| head.to_string());
+            let lines: Vec<String> =
+                head.into_iter().chain(chosen.views.iter().map(json_line)).collect();
             let text = lines.join("\n") + "\n";
             Ok(download(text, "application/jsonl", &chosen.name, "jsonl"))
         }
         "mermaid" => {
-            let text = mermaid(&chosen.views, &chosen.hosts);
+            let mut text = mermaid(&chosen.views, &chosen.hosts);
+            if let Some(missing) = missing {
+                // A line that begins so is a comment.
+                text.push_str(&format!("%% {missing}\n"));
+            }
             Ok(download(text, "text/vnd.mermaid", &chosen.name, "mmd"))
         }
         "pcapng" => {
             let Chosen { name, views, network, .. } = chosen;
-            let written = page.0.machine.blocking(move || pcapng(&network, &views)).await;
+            let write = move || pcapng(&network, &views, missing.as_deref());
+            let written = page.0.machine.blocking(write).await;
             let bytes = written.map_err(Refused::broken)?;
             Ok(download(bytes, "application/x-pcapng", &name, "pcapng"))
         }
@@ -68,23 +93,28 @@ fn choose(page: &Page, run: Option<&str>, filter: &Filter) -> Result<Chosen, Ref
         let passing = report.events.iter().filter(|view| filter.matches(view, &report.hosts));
         let views = passing.cloned().collect();
         let (hosts, network) = (report.hosts.clone(), report.network.clone());
-        return Ok(Chosen { name: report.id.clone(), views, hosts, network });
+        let gone = report.evicted;
+        return Ok(Chosen { name: report.id.clone(), views, hosts, network, gone });
     }
     let live = page.live()?;
     let hosts = live.hosts();
-    let told: Vec<Arc<EventView>> = live.told().views().cloned().collect();
+    let (told, gone) = {
+        let tape = live.told();
+        (tape.views().cloned().collect::<Vec<Arc<EventView>>>(), tape.gone())
+    };
     let passing = told.iter().filter(|view| filter.matches(view, &hosts));
     let views = passing.map(|view| EventView::clone(view)).collect();
-    Ok(Chosen { name: live.name.clone(), views, hosts, network: live.lab.network().clone() })
+    let (name, network) = (live.name.clone(), live.lab.network().clone());
+    Ok(Chosen { name, views, hosts, network, gone })
 }
 
 /// The chosen messages as packets, each with our sentence as its comment, and
 /// the connections that they belong to.
-fn pcapng(network: &Network, views: &[EventView]) -> io::Result<Vec<u8>> {
+fn pcapng(network: &Network, views: &[EventView], missing: Option<&str>) -> io::Result<Vec<u8>> {
     let ids: BTreeSet<u64> = views.iter().map(|view| view.id).collect();
     let connections: BTreeSet<u64> = views.iter().filter_map(|view| view.connection).collect();
     let start = network.wall_clock().0.saturating_sub(network.now().0);
-    let mut writer = PcapngWriter::new(Vec::new(), UnixTime(start))?;
+    let mut writer = PcapngWriter::with_comment(Vec::new(), UnixTime(start), missing)?;
     let hosts = network.hosts();
     let names = hosts.iter().flat_map(|host| {
         host.addresses().iter().map(|address| (*address, host.name())).collect::<Vec<_>>()

@@ -12,11 +12,14 @@ use capa7_net::{Capture, Cause};
 
 use crate::story::{EventView, Teller};
 
-/// The views of a network's events, the newest [`VIEWS_MAX`].
+/// The views of a network's events: the newest, at most [`VIEWS_MAX`] and about
+/// [`VIEWS_BYTES_MAX`].
 #[derive(Debug, Default)]
 pub(super) struct Tape {
     teller: Teller,
     views: VecDeque<Arc<EventView>>,
+    /// What the views hold, about.
+    bytes: usize,
     /// The newest event that was told.
     told: u64,
 }
@@ -40,12 +43,25 @@ impl Tape {
             let Some(last) = events.last() else { return };
             self.told = last.id.0;
             for event in &events {
-                self.views.push_back(Arc::new(self.teller.tell(event)));
-            }
-            while self.views.len() > VIEWS_MAX {
-                self.views.pop_front();
+                let view = self.teller.tell(event);
+                self.keep(view);
             }
         }
+    }
+
+    fn keep(&mut self, view: EventView) {
+        self.bytes += view.weight();
+        self.views.push_back(Arc::new(view));
+        while self.views.len() > VIEWS_MAX || self.bytes > VIEWS_BYTES_MAX {
+            let Some(oldest) = self.views.pop_front() else { break };
+            self.bytes -= oldest.weight();
+        }
+    }
+
+    /// Events that were told and are not here any more, or were gone before they
+    /// could be told.
+    pub(super) fn gone(&self) -> u64 {
+        self.views.front().map_or(self.told, |view| view.id.saturating_sub(1))
     }
 
     /// Up to `limit` events after the one that `cursor` names.
@@ -69,6 +85,9 @@ impl Tape {
 
 /// Views kept: what a page shows at most.
 pub(super) const VIEWS_MAX: usize = 20_000;
+/// What they hold at most: a decoded DNS message is some two kilobytes, so that
+/// this is about as many of those.
+const VIEWS_BYTES_MAX: usize = 32 << 20;
 /// Events told in one go.
 const STEP: usize = 1_000;
 
@@ -130,5 +149,26 @@ mod tests {
         tape.catch_up(network.network().capture());
         assert_eq!(tape.views().count(), VIEWS_MAX);
         assert_eq!(tape.after(0, 1).skipped, 500);
+    }
+
+    #[test]
+    fn the_tape_holds_no_more_bytes_than_it_may() {
+        let config = NetworkConfig { capture_bytes: 256 << 20, ..NetworkConfig::default() };
+        let network = VirtualNetwork::new(config);
+        let host = HostConfig { name: "host".to_owned(), ..HostConfig::default() };
+        let host = network.network().add_host(host).unwrap();
+        let (count, long) = (1_000, "x".repeat(64 << 10));
+        for _ in 0..count {
+            host.note(Note::new(Room::Lab, "said", long.clone()));
+        }
+        let mut tape = Tape::default();
+        tape.catch_up(network.network().capture());
+        let held: usize = tape.views().map(|view| view.weight()).sum();
+        assert_eq!(held, tape.bytes);
+        assert!(held <= VIEWS_BYTES_MAX);
+        let kept = tape.views().count() as u64;
+        assert!(kept > 0 && kept < count);
+        assert_eq!(tape.gone(), count - kept);
+        assert_eq!(tape.after(0, 1).skipped, count - kept);
     }
 }

@@ -159,12 +159,17 @@ fn predictions(plan: &Plan<'_>, figures: &Figures) -> Vec<Prediction> {
     predictions
 }
 
-/// Puts figures into a text with `{id}`.
+/// Puts figures into a text with `{id}` or `{id|time|times}`.
 fn fill(text: &Bilingual, figures: &Figures) -> Bilingual {
     let fill = |text: &str, language: Language| {
         let mut filled = text.to_owned();
-        for id in placeholders(text) {
-            filled = filled.replace(&format!("{{{id}}}"), &figures.shown(id, language));
+        for hole in placeholders(text) {
+            let mut shown = figures.shown(hole.id, language);
+            if let Some([one, more]) = hole.forms {
+                let word = if figures.value(hole.id) == Some(1.0) { one } else { more };
+                shown = format!("{shown} {word}");
+            }
+            filled = filled.replace(&format!("{{{}}}", hole.whole), &shown);
         }
         filled
     };

@@ -58,8 +58,15 @@ pub(super) fn check(
     for statement in &file.statement {
         statement.checks.iter().try_for_each(|id| names.known("check", &names.checks, id))?;
         for text in [&statement.measured.en, &statement.measured.es] {
-            if let Some(unknown) = placeholders(text).find(|id| !names.measures.contains(id)) {
-                let problem = format!("`{{{unknown}}}` is not the id of a measure");
+            for hole in placeholders(text) {
+                let whole = hole.whole;
+                let problem = if !names.measures.contains(hole.id) {
+                    format!("`{{{whole}}}` is not the id of a measure")
+                } else if hole.forms.is_none() && whole != hole.id {
+                    format!("`{{{whole}}}` needs a word for one and a word for more")
+                } else {
+                    continue;
+                };
                 return Err(place.error(&statement.id.span(), problem));
             }
         }
@@ -522,7 +529,26 @@ fn distinct<'a>(
     Ok(known)
 }
 
-/// The words in braces of a text.
-pub(crate) fn placeholders(text: &str) -> impl Iterator<Item = &str> {
-    text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0))
+/// A place of a text that a figure fills: `{id}`, or `{id|time|times}` with the
+/// word for one and the word for any other number after it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placeholder<'a> {
+    /// What stands between the braces.
+    pub(crate) whole: &'a str,
+    pub(crate) id: &'a str,
+    pub(crate) forms: Option<[&'a str; 2]>,
+}
+
+/// The places of a text that figures fill.
+pub(crate) fn placeholders(text: &str) -> impl Iterator<Item = Placeholder<'_>> {
+    let wholes = text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+    wholes.map(|whole| {
+        let mut parts = whole.split('|');
+        let id = parts.next().unwrap_or_default();
+        let forms = match (parts.next(), parts.next(), parts.next()) {
+            (Some(one), Some(more), None) => Some([one, more]),
+            _ => None,
+        };
+        Placeholder { whole, id, forms }
+    })
 }

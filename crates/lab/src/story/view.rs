@@ -116,6 +116,7 @@ impl Fields {
         for field in fields {
             self.add(field, field.name);
         }
+        self.0.shrink_to_fit();
     }
 
     fn add(&mut self, field: &Field, part_of: &'static str) {
@@ -145,6 +146,12 @@ impl Fields {
     #[must_use]
     pub fn first<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.values(name).next()
+    }
+
+    /// Bytes of memory, about.
+    fn weight(&self) -> usize {
+        let values = self.0.iter().map(|field| held(field.value.len()));
+        self.0.capacity() * size_of::<FlatField>() + values.sum::<usize>()
     }
 
     /// Whether nothing was decoded.
@@ -205,12 +212,36 @@ impl EventView {
         }
     }
 
+    /// Bytes of memory that it takes, about.
+    pub(crate) fn weight(&self) -> usize {
+        let texts = [&self.malformed, &self.fate, &self.kind, &self.reason];
+        let texts = texts.into_iter().flatten().chain([&self.summary]);
+        let facts = self.data.iter().map(|(name, value)| {
+            held(name.len()) + FACT_WEIGHT + value.as_str().map_or(0, |text| held(text.len()))
+        });
+        size_of::<Self>()
+            + self.also.len() * size_of::<u64>()
+            + self.fields.weight()
+            + texts.map(|text| held(text.capacity())).sum::<usize>()
+            + facts.sum::<usize>()
+    }
+
     /// Whether it is a message that did not arrive.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.fate.as_deref().is_some_and(|fate| fate.starts_with("lost"))
     }
 }
+
+/// Bytes that an allocator takes for a text of this length, about.
+const fn held(length: usize) -> usize {
+    if length == 0 { 0 } else { length + ALLOCATION_WEIGHT }
+}
+
+/// What an allocator adds to a small piece of memory, about.
+const ALLOCATION_WEIGHT: usize = 16;
+/// An entry of a map of facts beside its texts, about.
+const FACT_WEIGHT: usize = 112;
 
 /// An event of a scenario's run as one line of JSON: as [`json_line`], after
 /// the scenario's name, because the numbers begin again with each run.

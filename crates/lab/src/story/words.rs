@@ -76,7 +76,7 @@ enum Then {
 }
 
 /// The rules of `BEGINNINGS` in `web/model/words.js`, in their order.
-const BEGINNINGS: [Ours; 10] = [
+const BEGINNINGS: [Ours; 11] = [
     Ours { key: "words_referral", then: Then::ColonOrEnd },
     Ours { key: "words_no_question", then: Then::End },
     Ours { key: "words_no", then: Then::Type },
@@ -87,9 +87,10 @@ const BEGINNINGS: [Ours; 10] = [
     Ours { key: "words_response", then: Then::Colon },
     Ours { key: "words_more_octets", then: Then::End },
     Ours { key: "words_stream", then: Then::End },
+    Ours { key: "words_not_http", then: Then::End },
 ];
 
-/// The rules of its `ENDINGS`; here a text may have several.
+/// The rules of its `ENDINGS`; a text may have several.
 const ENDINGS: [Ours; 2] = [
     Ours { key: "words_more_lines", then: Then::End },
     Ours { key: "words_more", then: Then::End },
@@ -197,6 +198,7 @@ mod tests {
         check("“no more (of this)”", "“no more (of this)”");
         check("credentials: ", "credenciales: ");
         check("4096 octets more", "4096 octetos más");
+        check("not HTTP", "no es HTTP");
         check("NXDOMAIN", "NXDOMAIN");
     }
 }

@@ -122,7 +122,10 @@ fn add_places(world: &mut World, place: &Place<'_>, parts: &Parts) -> Result<(),
             .find(|path| (path.from == *a && path.to == *b) || (path.from == *b && path.to == *a));
         match path {
             Some(path) => path.one_way = file.one_way.0,
-            None => return Err(place.of(&file.between, "no such pair of regions")),
+            None => {
+                let unknown = if world.regions.iter().any(|known| known.id == *a) { b } else { a };
+                return Err(place.of(&file.between, no_such("region", unknown)));
+            }
         }
     }
     for file in &parts.site {
@@ -307,7 +310,8 @@ fn check_references(world: &World, place: &Place<'_>, parts: &Parts) -> Result<(
     Ok(())
 }
 
-/// An address belongs to one host, or to the replicas of one.
+/// An address belongs to one host, or to the replicas of one; of two hosts the
+/// one that came first has it.
 fn check_address(
     world: &World,
     place: &Place<'_>,
@@ -318,14 +322,16 @@ fn check_address(
     if value.is_unspecified() || value.is_multicast() || value.is_loopback() {
         return Err(place.of(address, format!("{value} cannot be a host's address")));
     }
-    let other = world
-        .hosts
-        .iter()
-        .find(|host| host.public_name != *file.name.get_ref() && host.addresses.contains(value));
-    match other {
-        Some(other) => Err(place.of(address, format!("{value} belongs to `{}`", other.name))),
-        None => Ok(()),
+    let is_own = |host: &WorldHost| host.public_name == *file.name.get_ref();
+    let mut earlier = world.hosts.iter().take_while(|host| !is_own(host));
+    if let Some(other) = earlier.find(|host| host.addresses.contains(value)) {
+        let name = &other.public_name;
+        return Err(place.of(address, format!("{value} belongs to `{name}`: give it another")));
     }
+    if file.addresses.iter().filter(|own| own.get_ref() == value).count() > 1 {
+        return Err(place.of(address, format!("{value} twice: write it once")));
+    }
+    Ok(())
 }
 
 fn set_tiers(world: &mut World) {

@@ -159,8 +159,11 @@ fn a_bad_world_is_told_with_line_column_and_what_to_do() {
         ("resolver = \"resolver.example\"", "resolver = \"a.root\""),
         ("serves = { zones = [\".\"] }", "serves = { zones = [\"com\"] }"),
         ("\"10.0.0.1\"", "\"198.41.0.4\""),
+        ("\"198.41.0.4\"", "\"10.0.0.1\""),
+        ("\"10.0.0.1\"", "\"10.0.0.1\", \"10.0.0.1\""),
         ("\"10.0.0.1\"", "\"10.0.0.256\""),
         ("\"10.0.0.1\"", "\"127.0.0.1\""),
+        ("title = { en = \"Small\", es = \"Pequeño\" }", "title = \"Small\""),
         ("latitude = 4.7", "latitud = 4.7"),
         ("latitude = 4.7", "latitude = 94.7"),
         ("a.root. 60 A 198.41.0.4", "a.root. 60 A 198.41.0"),
@@ -171,6 +174,7 @@ fn a_bad_world_is_told_with_line_column_and_what_to_do() {
         ("region = \"bog\"\nserves", "serves"),
         ("name = \"resolver.example\"", "name = \"a.root\""),
         ("addresses = [\"10.0.0.1\"]", "addresses = []"),
+        ("[[site]]", "[[path]]\nbetween = [\"bog\", \"bos\"]\none_way = \"1ms\"\n\n[[site]]"),
         ("[[zone]]\norigin", "[link.line]\nup = { rate = \"0bit/s\" }\n\n[[zone]]\norigin"),
     ];
     let mut told = String::new();
@@ -181,4 +185,15 @@ fn a_bad_world_is_told_with_line_column_and_what_to_do() {
     }
     small("", "").unwrap();
     insta::assert_snapshot!(told);
+}
+
+#[test]
+fn a_path_from_a_region_to_itself_is_the_way_within_it() {
+    let path = "[[path]]\nbetween = [\"bog\", \"bog\"]\none_way = \"3ms\"\n\n[[site]]";
+    let within = |world: &World| {
+        let own = |path: &&RegionPath| path.from == "bog" && path.to == "bog";
+        world.paths.iter().filter(own).map(|path| path.one_way).collect::<Vec<_>>()
+    };
+    assert_eq!(within(&small("", "").unwrap()), [places::SWITCHING]);
+    assert_eq!(within(&small("[[site]]", path).unwrap()), [std::time::Duration::from_millis(3)]);
 }

@@ -78,6 +78,7 @@ fn a_broken_scenario_is_told_with_line_column_and_what_to_do() {
         ("at_least = 2", "at_least = \"2\""),
         ("checks = [\"some\"]", "checks = [\"none\"]"),
         ("en = \"{messages}\"", "en = \"{message}\""),
+        ("en = \"{messages}\"", "en = \"{messages|message}\""),
         ("fails = [\"some\"]", "fails = []"),
         ("drop = { of = \"dns\" }", "drop = { of = \"dns\", by = \"1s\" }"),
         ("course = [\"D4\"]", "course = [\"D4\"]\nworld = \"nowhere\""),

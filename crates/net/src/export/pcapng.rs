@@ -77,11 +77,23 @@ impl<W: Write> PcapngWriter<W> {
     /// # Errors
     /// Those of `out`.
     pub fn new(out: W, start: UnixTime) -> io::Result<Self> {
+        Self::with_comment(out, start, None)
+    }
+
+    /// The same with words about the whole file, which Wireshark shows among its
+    /// properties.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn with_comment(out: W, start: UnixTime, comment: Option<&str>) -> io::Result<Self> {
         let mut writer = Self { out, start, conversations: BTreeMap::new() };
         let mut section = Vec::new();
         section.extend(BYTE_ORDER_MAGIC.to_le_bytes());
         section.extend([1, 0, 0, 0]);
         section.extend(LENGTH_UNKNOWN.to_le_bytes());
+        if let Some(comment) = comment {
+            option(&mut section, OPTION_COMMENT, cut(comment, COMMENT_BYTES_MAX).as_bytes());
+        }
         option(&mut section, OPTION_USER_APPLICATION, b"capa7");
         option(&mut section, OPTION_END, &[]);
         writer.block(SECTION_HEADER, &section)?;

@@ -304,6 +304,21 @@ pub(crate) fn keep_nothing_over_exec() -> io::Result<()> {
     check(unsafe { libc::prctl(libc::PR_CAP_AMBIENT, clear, none, none, none) })
 }
 
+/// The process that started this one.
+pub(crate) fn parent() -> u32 {
+    // SAFETY: it takes nothing, returns a number and cannot fail.
+    unsafe { libc::getppid() }.cast_unsigned()
+}
+
+/// Has the kernel kill this process, and the program that it becomes, when the
+/// thread that started it ends. A change of rights takes that back (prctl(2)),
+/// so it is the last thing before execve.
+pub(crate) fn end_with_parent() -> io::Result<()> {
+    let signal = libc::c_ulong::from(libc::SIGKILL.cast_unsigned());
+    // SAFETY: prctl with this option takes a number only.
+    check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) })
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd;

@@ -86,7 +86,7 @@ pub(crate) fn run() {
 pub(crate) fn exec(words: &[OsString]) -> ExitCode {
     let (host, command) = words.split_first().unwrap();
     let host = host.to_str().filter(|host| !host.is_empty());
-    let error = exec::become_program(None, host, command, |warning| eprintln!("{warning}"));
+    let error = exec::become_program(None, host, None, command, |warning| eprintln!("{warning}"));
     eprintln!("{error}");
     ExitCode::from(error.exit_code())
 }

@@ -276,7 +276,15 @@ struct Packets {
 impl Packets {
     fn begin(lab: &Lab) -> std::io::Result<Self> {
         let network = lab.network();
-        let mut writer = PcapngWriter::new(Vec::new(), lab.world().start)?;
+        let gone = network.capture().evicted();
+        let missing = (gone > 0).then(|| {
+            format!(
+                "The first {gone} events are missing here: they are not kept any more. \
+                 `capa7 lab --pcap FILE` records all of a running lab."
+            )
+        });
+        let mut writer =
+            PcapngWriter::with_comment(Vec::new(), lab.world().start, missing.as_deref())?;
         let world = lab.world();
         let names = world.hosts.iter().flat_map(|host| {
             host.addresses.iter().map(|address| (*address, host.public_name.as_str()))

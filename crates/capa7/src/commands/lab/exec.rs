@@ -18,6 +18,9 @@ pub(crate) struct ExecArguments {
     /// Which lab, when several run
     #[arg(long)]
     name: Option<String>,
+    /// The process that started this one: the program ends with it
+    #[arg(long, value_name = "PROCESS", hide = true)]
+    ends_with: Option<u32>,
     /// The program and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -26,7 +29,8 @@ pub(crate) struct ExecArguments {
 /// Becomes the program, or says why not.
 pub(crate) fn run(arguments: &ExecArguments) -> ExitCode {
     let (name, host) = (arguments.name.as_deref(), arguments.host.as_deref());
-    let error = exec::become_program(name, host, &arguments.command, output::tell);
+    let parent = arguments.ends_with;
+    let error = exec::become_program(name, host, parent, &arguments.command, output::tell);
     let code = ExitCode::from(error.exit_code());
     output::complain(&anyhow::Error::from(error));
     code

@@ -11,6 +11,7 @@ use capa7_dissect::Room;
 use capa7_lab::lab::{Lab, ProgramCall, ProgramEnd, Programs};
 use capa7_lab::scenario::Scenario;
 use capa7_lab::source::Folder;
+use capa7_lab::temporary::TemporaryFolder;
 use capa7_net::control::Listener;
 use capa7_net::{Host, Network, Task};
 use tokio::process::{Child, Command};
@@ -50,7 +51,9 @@ pub(super) fn offer(
     let kept = Arc::clone(&children);
     lab.set_programs(Programs::new(move |call| {
         let mut command = Command::new(&binary);
-        command.args(["lab", "exec", "--name", &name, "--as", &call.host, "--"]);
+        command.args(["lab", "exec", "--name", &name, "--as", &call.host]);
+        // A run that is killed ends nothing by itself.
+        command.args(["--ends-with", &std::process::id().to_string(), "--"]);
         command.args(&call.command).current_dir(&folder).kill_on_drop(true);
         command.stdin(Stdio::null());
         Box::pin(start(command, call, Arc::clone(&kept)))
@@ -84,27 +87,14 @@ fn folder_of(scenario: &Scenario) -> Result<(PathBuf, Option<TemporaryFolder>)> 
         Folder::Disk(path) if path.as_os_str().is_empty() => Ok((PathBuf::from("."), None)),
         Folder::Disk(path) => Ok((path.clone(), None)),
         folder @ Folder::Carried(_) => {
-            let name = format!("capa7-{}-{}", scenario.id, std::process::id());
-            let path = std::env::temp_dir().join(name);
-            std::fs::create_dir_all(&path)
-                .with_context(|| format!("cannot make {}", path.display()))?;
-            let temporary = TemporaryFolder(path.clone());
+            let temporary = TemporaryFolder::new()
+                .with_context(|| format!("cannot make a folder for {}", scenario.id))?;
+            let path = temporary.path().to_owned();
             for file in folder.files() {
                 std::fs::write(path.join(&file), folder.read(&file)?)
                     .with_context(|| format!("cannot write {file} in {}", path.display()))?;
             }
             Ok((path, Some(temporary)))
-        }
-    }
-}
-
-/// Removed with this value.
-struct TemporaryFolder(PathBuf);
-
-impl Drop for TemporaryFolder {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::debug!(%error, folder = %self.0.display(), "a temporary folder stays");
         }
     }
 }

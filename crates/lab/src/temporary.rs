@@ -1,4 +1,5 @@
-//! Where a lab's mail servers write: a folder that is gone when the lab is.
+//! Where a lab's mail servers write, and its programs begin: a folder that is gone
+//! when the lab is.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -8,21 +9,26 @@ use std::path::{Path, PathBuf};
 /// A folder of its own that is removed when it is dropped. One whose process was
 /// killed is removed by the next lab.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub struct TemporaryFolder {
     path: PathBuf,
     /// Locked as long as the folder is in use.
     _lock: File,
 }
 
-impl Folder {
+impl TemporaryFolder {
     /// Makes one in the folder of temporary files.
-    pub(super) fn new() -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn new() -> io::Result<Self> {
         let folder = Self::within(&std::env::temp_dir(), std::process::id())?;
         folder.remove_abandoned();
         Ok(folder)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
@@ -65,7 +71,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for TemporaryFolder {
     fn drop(&mut self) {
         remove(&self.path);
     }
@@ -87,7 +93,7 @@ fn is_of_dead_process(path: &Path) -> bool {
 
 fn remove(path: &Path) {
     if let Err(error) = fs::remove_dir_all(path) {
-        tracing::debug!(%error, folder = %path.display(), "a lab's mail is left behind");
+        tracing::debug!(%error, folder = %path.display(), "a lab's folder is left behind");
     }
 }
 
@@ -119,7 +125,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let left = place.path().join(format!("{PREFIX}{}-0", dead_process()));
         fs::create_dir_all(left.join("mail.example/queue")).unwrap();
-        let folder = Folder::within(place.path(), std::process::id()).unwrap();
+        let folder = TemporaryFolder::within(place.path(), std::process::id()).unwrap();
         folder.remove_abandoned();
         assert!(!left.exists() && folder.path().is_dir());
         drop(folder);
@@ -130,9 +136,9 @@ mod tests {
     fn what_is_in_use_or_of_another_name_stays() {
         let place = tempfile::tempdir().unwrap();
         let at = |name: String| place.path().join(name);
-        let folder = Folder::within(place.path(), std::process::id()).unwrap();
+        let folder = TemporaryFolder::within(place.path(), std::process::id()).unwrap();
         // In use by a process that is not seen from here.
-        let hidden = Folder::within(place.path(), dead_process()).unwrap();
+        let hidden = TemporaryFolder::within(place.path(), dead_process()).unwrap();
         let living = at(format!("{PREFIX}{}-9", std::process::id()));
         let named = at(format!("{PREFIX}{}-x", dead_process()));
         let linked = at(format!("{PREFIX}{}-7", dead_process()));
@@ -154,7 +160,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let there = place.path().join(format!("{PREFIX}{}-0", std::process::id()));
         fs::create_dir(&there).unwrap();
-        let folder = Folder::within(place.path(), std::process::id()).unwrap();
+        let folder = TemporaryFolder::within(place.path(), std::process::id()).unwrap();
         assert_ne!(folder.path(), there);
     }
 }
